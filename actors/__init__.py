@@ -1,0 +1,1 @@
+"""Shared state, one writer each: plain classes that Ray hosts as actors."""

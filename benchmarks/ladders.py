@@ -1,0 +1,92 @@
+"""Which experts a cascade should ask, in which order, and until which confidence: chosen on training prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from benchmarks.ensembles import mean_cost, polls, single
+from mixture.aggregation.learning import Poll, from_labels
+from mixture.aggregation.reliability import Reliability
+from mixture.routing.outcomes import Outcomes
+
+CONFIDENCES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7)
+FIRST = 2
+"""Experts that the cascade asks at once."""
+MOST = 6
+"""Cheaper experts that are thought of, the strongest ones."""
+
+MARGIN = 0.01
+"""By how much the best of many ladders is taken to flatter itself on what it was chosen on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The experts from the cheapest up, the confidence at which to stop, and what the log says of their answers."""
+
+    experts: tuple[str, ...]
+    confidence: float
+    learned: Reliability
+
+
+def chosen(train: Outcomes) -> Ladder:
+    """The cheapest ladder that is as right on `train`, and a little more, as the best single expert with a known cost,
+    which stands at its top.
+    """
+    priced = {name: single(train, name) for name in train.experts}
+    priced = {name: played for name, played in priced.items() if np.isfinite(mean_cost(played))}
+    best = max(priced, key=lambda name: priced[name].accuracy)
+    below = [name for name in priced if name != best and mean_cost(priced[name]) <= mean_cost(priced[best])]
+    below = sorted(below, key=lambda name: -priced[name].accuracy)[:MOST]
+    names = [*sorted(below, key=lambda name: mean_cost(priced[name])), best]
+    known = polls(train, names)
+    learned = from_labels(known)
+    costs = np.nan_to_num(train.among(names).costs)
+    tried = []
+    for experts in _subsets(names):
+        stages = _stages(experts, known, costs[:, [names.index(name) for name in experts]], learned)
+        for confidence in CONFIDENCES:
+            accuracy, cost = _ended(stages, confidence)
+            reached = len(experts) == 1 or accuracy >= priced[best].accuracy + MARGIN
+            if reached:
+                tried.append((cost, confidence, experts))
+    _, confidence, experts = min(tried)
+    return Ladder(experts, confidence, learned)
+
+
+def _subsets(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The last expert, alone and above every choice of the cheaper ones."""
+    for size in range(len(names)):
+        for some in combinations(names[:-1], size):
+            yield (*some, names[-1])
+
+
+Stage = tuple[float, float, bool]
+"""The confidence of the best answer so far, what was spent, and whether the answer is right."""
+
+
+def _stages(
+    experts: Sequence[str], known: Sequence[Poll], costs: np.ndarray, learned: Reliability
+) -> list[list[Stage]]:
+    """What a cascade over `experts` would have at each of its steps, for every prompt."""
+    found = []
+    for poll, cost in zip(known, np.cumsum(costs, axis=1), strict=True):
+        steps: list[Stage] = []
+        truth = poll.right()
+        for size in range(min(FIRST, len(experts)), len(experts) + 1):
+            votes = [(name, poll.votes[name]) for name in experts[:size] if name in poll.votes]
+            scores = learned.scores(votes)
+            best = max(scores, key=scores.__getitem__, default=None)
+            sure = 0.0 if best is None else learned.probability(best, votes)
+            steps.append((sure, float(cost[size - 1]), best is not None and best == truth))
+        found.append(steps)
+    return found
+
+
+def _ended(stages: Sequence[Sequence[Stage]], confidence: float) -> tuple[float, float]:
+    """The accuracy and mean cost when every prompt's cascade ends at `confidence`."""
+    ends = [next((step for step in steps if step[0] >= confidence), steps[-1]) for steps in stages]
+    return float(np.mean([end[2] for end in ends])), float(np.mean([end[1] for end in ends]))

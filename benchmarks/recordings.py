@@ -1,0 +1,97 @@
+"""Recorded answers, with what they were worth, as outcome logs: ZeroEval's and MMLU-Pro's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import yaml
+
+from benchmarks.outcomes import CHARACTERS_PER_TOKEN
+from mixture.routing.outcomes import Outcomes, pivot
+
+Price = Sequence[float]
+"""US dollars per million tokens, input and output."""
+
+
+def zeroeval(folder: Path, task: str) -> Outcomes:
+    """ZeroEval's answers to `gsm` or `math-l5`, with its own verdicts. Costs where `prices_mathl5.yaml` has a price."""
+    prices = _prices("prices_mathl5.yaml")
+    items = pq.read_table(folder / "zeroeval_items.parquet", filters=[("task", "=", task)]).to_pylist()
+    questions = {item["id"]: item["question"] for item in items}
+    judged = pq.read_table(folder / "zeroeval_answers.parquet", filters=[("task", "=", task)]).to_pylist()
+    correct = {(row["model"], row["id"]): row["correct"] for row in judged}
+    rows = []
+    for row in pq.read_table(folder / f"zeroeval_outputs_{task}.parquet").to_pylist():
+        if (row["model"], row["id"]) in correct:
+            asked, said = questions[row["id"]], row["output"]
+            right = correct[row["model"], row["id"]]
+            cost = _cost(prices.get(row["model"]), len(asked), len(said or ""))
+            rows.append(_row(row["id"], asked, row["model"], right, said, cost, ""))
+    return pivot(rows)
+
+
+def mmlupro(folder: Path, models: Sequence[str]) -> Outcomes:
+    """MMLU-Pro's questions (odd ids) with the letters that `models` gave, as texts. A missing one is a wrong answer."""
+    prices = _prices("prices_mmlupro.yaml")
+    asked = {}
+    for row in pq.read_table(folder / "mmlupro_questions.parquet").to_pylist():
+        options = enumerate(json.loads(row["options"]))
+        text = row["question"] + "".join(f"\n{chr(65 + number)}. {option}" for number, option in options)
+        asked[row["question_id"]] = (text, row["category"])
+    rows = []
+    for row in pq.read_table(folder / "mmlupro_preds.parquet", filters=[("model", "in", list(models))]).to_pylist():
+        text, category = asked[row["question_id"]]
+        cost = _cost(prices[row["model"]], len(text), row["out_chars"] or 0)
+        said = f"The answer is ({row['pred']})." if row["pred"] else None
+        rows.append(_row(row["question_id"], text, row["model"], row["correct"], said, cost, category))
+    found = pivot(rows).among(models)
+    return replace(found, scores=np.nan_to_num(found.scores, nan=0.0))
+
+
+def with_responses(outcomes: Outcomes) -> Outcomes:
+    """`outcomes` with texts to vote on, where a log has none: right answers say the same and wrong ones all something
+    else, which is the best that a vote can hope for.
+    """
+    if outcomes.responses:
+        return outcomes
+    said = [
+        tuple(_imagined(score, name) for score, name in zip(row, outcomes.experts, strict=True))
+        for row in outcomes.scores
+    ]
+    return replace(outcomes, responses=tuple(said))
+
+
+def _imagined(score: float, expert: str) -> str | None:
+    if not np.isfinite(score):
+        return None
+    return "right" if score >= 0.5 else f"wrong as {expert} has it"
+
+
+def _prices(file: str) -> Mapping[str, Price]:
+    found: Mapping[str, Price] = yaml.safe_load((Path(__file__).parent / file).read_text(encoding="utf-8"))
+    return found
+
+
+def _cost(price: Price | None, asked: int, written: int) -> float | None:
+    """What a call costs in US dollars, of so many characters."""
+    return None if price is None else (asked * price[0] + written * price[1]) / 1e6 / CHARACTERS_PER_TOKEN
+
+
+def _row(
+    item: Any, prompt: str, expert: str, correct: Any, response: str | None, cost: float | None, domain: str
+) -> dict[str, Any]:
+    return {
+        "item": item,
+        "prompt": prompt,
+        "expert": expert,
+        "score": float(bool(correct)),
+        "response": response,
+        "cost_usd": cost,
+        "domain": domain,
+    }

@@ -1,0 +1,55 @@
+"""Answering without a server: the same strategies in this process, in the wire's form."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from mixture.api.report import report_fields, usage_fields
+from mixture.types import Answered, Delta, Event
+
+
+def chat(body: dict[str, Any], file: Path | None) -> Iterator[dict[str, Any]]:
+    """The chunks of a streamed chat completion. Raises ConfigError and what `Mixture.stream` raises."""
+    from commands.source import read, with_found
+    from mixture import Mixture
+    from mixture.models import Wishes
+
+    mixture = Mixture.from_config(with_found(read(file, os.environ), os.environ).config)
+    wishes = Wishes(strategy=body.get("mixture", {}).get("strategy"))
+
+    async def chunks() -> AsyncGenerator[dict[str, Any], None]:
+        try:
+            async with aclosing(mixture.stream(body["messages"], body["model"], wishes)) as events:
+                async for event in events:
+                    if chunk := _chunk(event):
+                        yield chunk
+        finally:
+            await mixture.close()
+
+    return _blocking(chunks())
+
+
+def _chunk(event: Event) -> dict[str, Any] | None:
+    if isinstance(event, Delta):
+        return {"choices": [{"index": event.chunk.index, "delta": {"content": event.chunk.text}}]}
+    if isinstance(event, Answered):
+        return {"choices": [], "usage": usage_fields(event.report.usage), "mixture": report_fields(event.report)}
+    return None
+
+
+def _blocking(chunks: AsyncGenerator[dict[str, Any], None]) -> Iterator[dict[str, Any]]:
+    """`chunks` for code that is not asynchronous, in an event loop of their own."""
+    with asyncio.Runner() as runner:
+        try:
+            while True:
+                try:
+                    yield runner.run(anext(chunks))
+                except StopAsyncIteration:
+                    return
+        finally:
+            runner.run(chunks.aclose())

@@ -1,0 +1,1 @@
+"""What Ray Serve hosts: thin deployments around the core, bound in `app.py`."""

@@ -1,0 +1,21 @@
+"""The aggregator in a process of its own: the deployment `aggregator`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deployments.remote import Handle, RemoteEmbedder
+from mixture.aggregation import make_aggregator
+from mixture.config import AggregatorConfig
+from mixture.types import Completion, Query, Verdict, Weights
+
+
+class HostedAggregator:
+    """Hosts the core's aggregator; the proposals cross the boundary once they are whole."""
+
+    def __init__(self, retrieval: Handle, config: AggregatorConfig) -> None:
+        self._aggregator = make_aggregator(RemoteEmbedder(retrieval), config)
+
+    async def aggregate(self, query: Query, proposals: Sequence[Completion], weights: Weights = None) -> Verdict:
+        """See `mixture.types.Aggregator`."""
+        return await self._aggregator.aggregate(query, proposals, weights)

@@ -1,0 +1,88 @@
+"""The one place that says what is a process: `build(args) -> Application`.
+
+`args` is the mapping of `mixture.config.Config`, as it stands under `args:` in serve_config.yaml. How many replicas a
+deployment has and how it scales is said there too, under `deployments:`, and overrides what `build` sets.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ray import serve
+from ray.serve import Application
+
+from actors.retrieval import RetrievalActor
+from deployments.aggregator import HostedAggregator
+from deployments.decomposer import HostedDecomposer
+from deployments.expert import HostedExpert, deployment_name
+from deployments.gateway import Gateway
+from deployments.remote import Hosted
+from deployments.router import HostedRouter
+from mixture.assembly import discovered
+from mixture.catalogue import resolve
+from mixture.config import Config, ExpertConfig, parse
+from mixture.keys import with_keys
+from mixture.providers import Context, create
+from mixture.types import ExpertCard
+
+PARTS: Mapping[str, type] = {"router": HostedRouter, "decomposer": HostedDecomposer, "aggregator": HostedAggregator}
+SHARE = {"num_cpus": 0.1}
+"""Processors reserved for a replica that mostly waits; what computes should reserve more in serve_config.yaml."""
+AT_ONCE = 512
+"""Calls that a hosted part takes at once: Serve's own default of five is meant for models that batch nothing."""
+
+
+def build(args: dict[str, Any]) -> Application:
+    """The application: a gateway, and what the configuration hosts beside it. Raises ConfigError."""
+    config = _resolved(with_keys(discovered(parse(args), os.environ), os.environ))
+    retrieval = _deployment(RetrievalActor, "retrieval", AT_ONCE).bind(config.documents)
+    hosted = [expert for expert in config.experts if expert.hosted]
+    parts = Hosted(
+        cards={expert.name: _card(config, expert) for expert in hosted},
+        experts={expert.name: _expert(config, expert, retrieval) for expert in hosted},
+        parts={"retrieval": retrieval, **{name: _part(name, config, retrieval) for name in config.hosted}},
+    )
+    # The gateway sheds load by itself, with an error that clients understand: Serve's own limit lies above its.
+    limit = 2 * config.server.max_concurrent_requests
+    return _deployment(Gateway, "gateway", limit).bind(config, parts)
+
+
+def _deployment(hosted: Any, name: str, at_once: int) -> serve.Deployment:
+    """`hosted` as a deployment. What serve_config.yaml says under `deployments:` goes before what is set here."""
+    options: dict[str, Any] = {
+        "name": name,
+        "max_ongoing_requests": at_once,
+        "ray_actor_options": SHARE,
+        "logging_config": {"enable_access_log": False},  # the gateway writes its own, and Ray's costs on every call
+    }
+    if isinstance(hosted, serve.Deployment):
+        return hosted.options(**options)
+    made: serve.Deployment = serve.deployment(**options)(hosted)
+    return made
+
+
+def _resolved(config: Config) -> Config:
+    """With keys and addresses from this process's environment, so that replicas on other nodes need none of it."""
+    return config.model_copy(update={"experts": tuple(resolve(expert, os.environ) for expert in config.experts)})
+
+
+def _expert(config: Config, expert: ExpertConfig, retrieval: Application) -> Application:
+    at_once = config.resilience(expert).max_concurrency
+    name = deployment_name(expert.name)
+    return _deployment(HostedExpert, name, at_once).bind(expert, config.documents, retrieval)
+
+
+def _part(name: str, config: Config, retrieval: Application) -> Application:
+    part = _deployment(PARTS[name], name, AT_ONCE)
+    arguments: Mapping[str, tuple[Any, ...]] = {
+        "decomposer": (config.decomposer.max_subtasks,),
+        "aggregator": (retrieval, config.aggregator),
+    }
+    return part.bind(*arguments.get(name, ()))
+
+
+def _card(config: Config, expert: ExpertConfig) -> ExpertCard:
+    """Made here once: providers open clients and load weights when they are first asked, not when they are made."""
+    return create(expert, Context(environ=os.environ, documents=config.documents)).card

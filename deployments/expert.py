@@ -1,0 +1,48 @@
+"""An expert in a process of its own: any provider, hosted as the deployment `expert-NAME`."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from deployments.remote import Handle, RemoteRetriever
+from mixture.config import DocumentsConfig, ExpertConfig
+from mixture.errors import ExpertUnavailable, MixtureError
+from mixture.providers import Context, create
+from mixture.streams import chunks, coalesce
+from mixture.types import Chunk, Query
+
+logger = logging.getLogger("mixture.expert")
+
+Batch = list[Chunk] | MixtureError
+"""What crosses the process boundary: some chunks, or as the last item the error that ended the stream."""
+
+
+def deployment_name(expert: str) -> str:
+    """The name under which serve_config.yaml can scale a hosted expert; `/` and `#` mean something to Serve."""
+    return "expert-" + expert.replace("/", "-").replace("#", "-")
+
+
+class HostedExpert:
+    """The host of one expert. It is made bare: the wrappers stay with the caller, where calls are metered."""
+
+    def __init__(self, config: ExpertConfig, documents: DocumentsConfig, retrieval: Handle) -> None:
+        context = Context(environ=os.environ, retriever=RemoteRetriever(retrieval), documents=documents)
+        self._expert = create(config, context)
+
+    async def stream(self, query: Query) -> AsyncGenerator[Batch, None]:
+        """Chunks in batches, the first at once. An error is the last item and not raised: Ray would wrap it, log a
+        traceback, and unpickle in the caller whatever the upstream's library raised.
+        """
+        try:
+            async with aclosing(coalesce(chunks(self._expert, query))) as batches:
+                async for batch in batches:
+                    yield batch
+        except MixtureError as error:
+            error.__cause__ = error.__context__ = None
+            yield error
+        except Exception:
+            logger.exception("the expert failed in a way that it should not")
+            yield ExpertUnavailable("the expert failed", expert=self._expert.card.name)

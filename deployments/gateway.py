@@ -1,0 +1,39 @@
+"""The ingress: the HTTP application of `deployments.http`, in a Ray Serve replica."""
+
+from __future__ import annotations
+
+import gc
+
+from fastapi import FastAPI
+from ray import serve
+
+from deployments.http.app import create_app
+from deployments.remote import Hosted
+from mixture import Mixture
+from mixture.config import Config
+
+OBJECTS_BETWEEN_COLLECTIONS = 20_000
+"""Python's own 700 come together within a few requests, which hardly leave cycles behind: looking for them that often
+takes processor time that requests need."""
+
+
+@serve.deployment
+@serve.ingress()
+class Gateway:
+    """Runs strategies where the requests arrive, so that tokens cross no further process.
+
+    `config` is complete: discovery is done and `server.api_keys` is not empty. `hosted` says which experts and parts
+    run in deployments of their own; everything else is made here, in the replica.
+    """
+
+    def __init__(self, config: Config, hosted: Hosted) -> None:
+        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
+        self._config = config
+        self._embedder = hosted.embedder
+        self._mixture = Mixture.from_config(config, hosts=hosted.hosts())
+        hosted.warm()
+
+    def __serve_build_asgi_app__(self) -> FastAPI:  # the name is Ray Serve's
+        return create_app(
+            self._mixture, self._embedder, self._config.server, self._config.server.api_keys, writes_ids=False
+        )

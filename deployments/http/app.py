@@ -1,0 +1,99 @@
+"""The HTTP application: every path, behind the gate."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+
+from deployments.http.access_log import open_log
+from deployments.http.auth import Keys
+from deployments.http.completions import ANTHROPIC, OPENAI, Completions
+from deployments.http.docs import add_docs
+from deployments.http.embeddings import Embeddings
+from deployments.http.errors import add_error_responses
+from deployments.http.gate import Gate, Load
+from deployments.http.information import Information, add_information
+from deployments.http.routes import SCHEMES, declare
+from deployments.http.websocket import ChatSocket
+from mixture import Mixture, __version__
+from mixture.api.models import ModelList
+from mixture.config import ServerConfig
+from mixture.types import Embedder
+
+DESCRIPTION = (
+    "Many language models behind one endpoint. Any OpenAI or Anthropic client works; `model` is an expert, a strategy, "
+    "an alias, or `auto`. Send the server's key as `Authorization: Bearer KEY` or `x-api-key: KEY`. "
+    "`/ws/chat` takes `{type: ask, id, messages, ...}` and `{type: cancel, id}` and sends events as they happen."
+)
+
+
+class GatedApp(FastAPI):
+    """A FastAPI application that every request and every WebSocket reaches through `gate`."""
+
+    gate: Gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI entry."""
+        if scope["type"] == "lifespan":
+            await super().__call__(scope, receive, send)
+        else:
+            await self.gate(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, with the ways to send a key."""
+        document = super().openapi()
+        document["components"]["securitySchemes"] = SCHEMES
+        document["security"] = [{name: []} for name in SCHEMES]
+        return document
+
+
+def create_app(
+    mixture: Mixture, embedder: Embedder | None, server: ServerConfig, keys: Sequence[str], *, writes_ids: bool = True
+) -> FastAPI:
+    """The whole application. Raises ValueError without a key.
+
+    `embedder` None leaves `/v1/embeddings` out. `writes_ids` False leaves the header x-request-id to whoever hosts the
+    application (Ray Serve writes it by itself).
+    """
+    log = open_log(server.log, os.environ)
+    models = ModelList(mixture.config, mixture.models, int(time.time()), embeds=embedder is not None)
+    information = Information(mixture, models)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        app.openapi()  # made and kept now: it takes a while, and no request should wait for it
+        information.ready = True
+        yield
+        information.ready = False
+        await mixture.close()
+        if log is not None:
+            log.close()
+
+    app = GatedApp(
+        title="Mixture", version=__version__, description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    declare(app)
+    add_information(app, information)
+    checked, load = Keys(keys), Load(server.max_concurrent_requests)
+    add_docs(app, checked)
+    add_error_responses(app)
+    app.gate = Gate(
+        app=super(GatedApp, app).__call__,
+        endpoints={
+            "/v1/chat/completions": Completions(mixture, server, OPENAI),
+            "/v1/messages": Completions(mixture, server, ANTHROPIC),
+            "/v1/embeddings": Embeddings(embedder, server),
+        },
+        socket=ChatSocket(mixture, server, checked, load, log),
+        keys=checked,
+        load=load,
+        log=log,
+        writes_ids=writes_ids,
+    )
+    return app

@@ -1,0 +1,104 @@
+"""`POST /v1/chat/completions` and `POST /v1/messages`: one endpoint in two protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from deployments.http.connection import Receive, Send, Watch, read_body
+from deployments.http.errors import send_bytes
+from deployments.http.exchange import Exchange, report_headers
+from deployments.http.sse import Writer, send_stream
+from mixture import Mixture
+from mixture.api.anthropic_answers import MessageStream, encode_message
+from mixture.api.anthropic_messages import parse_messages
+from mixture.api.openai_answers import ChatStream, encode_chat
+from mixture.api.openai_chat import Asked, parse_chat
+from mixture.config import ServerConfig
+from mixture.trace import Trace
+from mixture.types import Answered, Completion, Report
+
+
+class Parse(Protocol):
+    """How a protocol reads a request."""
+
+    def __call__(self, body: bytes, max_messages: int, *, request_id: str | None, session: str | None) -> Asked:
+        """The request in `body`."""
+        ...
+
+
+class Encode(Protocol):
+    """How a protocol writes a whole answer."""
+
+    def __call__(self, model: str, completion: Completion, report: Report, trace: Trace, *, expose: bool) -> bytes:
+        """The answer's JSON."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A protocol's three parts."""
+
+    parse: Parse
+    encode: Encode
+    writer: Callable[[Asked, Trace], Writer]
+
+
+def _chat_stream(asked: Asked, trace: Trace) -> Writer:
+    return ChatStream(
+        asked.model,
+        trace,
+        n=asked.query.sampling.n,
+        include_usage=asked.include_usage,
+        expose=asked.wishes.expose_proposals,
+    )
+
+
+def _message_stream(asked: Asked, trace: Trace) -> Writer:
+    return MessageStream(asked.model, trace, expose=asked.wishes.expose_proposals)
+
+
+OPENAI = Wire(parse_chat, encode_chat, _chat_stream)
+ANTHROPIC = Wire(parse_messages, encode_message, _message_stream)
+
+
+class Completions:
+    """Answers requests in one protocol."""
+
+    def __init__(self, mixture: Mixture, server: ServerConfig, wire: Wire) -> None:
+        self._mixture = mixture
+        self._server = server
+        self._wire = wire
+
+    async def __call__(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        """Answer one request. Raises MixtureError while nothing has been sent, ClientGone when nobody listens."""
+        body = await read_body(receive, exchange.headers.get(b"content-length"), self._server.max_body_bytes)
+        most = self._server.max_messages
+        asked = self._wire.parse(body, most, request_id=exchange.id, session=exchange.session)
+        exchange.model = asked.model
+        if self._server.log_prompts:
+            exchange.prompt = asked.query.text
+        with Watch(receive):
+            if asked.query.stream:
+                await self._stream(exchange, asked, send)
+            else:
+                await self._whole(exchange, asked, send)
+
+    async def _whole(self, exchange: Exchange, asked: Asked, send: Send) -> None:
+        trace = exchange.trace
+        answer = await self._mixture.answer(asked.query, asked.model, asked.wishes, trace=trace)
+        expose = asked.wishes.expose_proposals
+        body = self._wire.encode(asked.model, answer.completion, answer.report, trace, expose=expose)
+        exchange.told(Answered(answer.completion, answer.report))
+        exchange.status = 200
+        headers = exchange.response_headers(b"application/json")
+        headers += report_headers(answer.report, trace.overhead_ms)
+        await send_bytes(headers, 200, body, send)
+
+    async def _stream(self, exchange: Exchange, asked: Asked, send: Send) -> None:
+        exchange.stream = True
+        # What is wrong with the request is raised here, while it can still be an HTTP error.
+        events = self._mixture.stream(asked.query, asked.model, asked.wishes, trace=exchange.trace)
+        writer = self._wire.writer(asked, exchange.trace)
+        await send_stream(exchange, events, writer, send, self._server.keepalive)

@@ -1,0 +1,68 @@
+"""What a client can look up: the models, the strategies, and whether the server is well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Response
+
+from mixture import Mixture, __version__
+from mixture.api.errors import ErrorBody
+from mixture.api.models import ModelList
+from mixture.api.schemas import Health, ModelEntry, ModelPage, Strategies
+
+ERRORS: dict[int | str, dict[str, Any]] = {401: {"model": ErrorBody, "description": "No key, or a wrong one"}}
+MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ErrorBody, "description": "There is no such model"}}
+NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": Health, "description": "Starting or stopping"}}
+
+
+class Information:
+    """The answers to look-ups. `ready` is set while requests are welcome."""
+
+    def __init__(self, mixture: Mixture, models: ModelList) -> None:
+        self.ready = False
+        self._mixture = mixture
+        self._models = models
+
+    async def list_models(self) -> Response:
+        """Every name that can be sent as `model`, with what it can do."""
+        return _json(self._models.page())
+
+    async def get_model(self, model_id: str) -> Response:
+        """One of the models. The id may hold slashes and colons."""
+        return _json(self._models.one(model_id))
+
+    async def list_strategies(self) -> Response:
+        """What is configured and available: experts, strategies, aliases."""
+        return _json(self._mixture.describe())
+
+    async def live(self) -> Response:
+        """Whether the process answers."""
+        return _json({"status": "ok", "version": __version__})
+
+    async def is_ready(self) -> Response:
+        """Whether requests are welcome."""
+        if not self.ready:
+            return _json({"status": "not ready", "version": __version__}, 503)
+        return _json({"status": "ok", "version": __version__})
+
+
+def add_information(app: FastAPI, information: Information) -> None:
+    """The look-ups, with what they answer for the OpenAPI document."""
+    known: dict[str, Any] = {"responses": ERRORS, "tags": ["models"]}
+    app.add_api_route("/v1/models", information.list_models, response_model=ModelPage, **known)
+    one: dict[str, Any] = {"responses": {**ERRORS, **MISSING}, "tags": ["models"]}
+    app.add_api_route("/v1/models/{model_id:path}", information.get_model, response_model=ModelEntry, **one)
+    app.add_api_route("/v1/mixture/strategies", information.list_strategies, response_model=Strategies, **known)
+    health: dict[str, Any] = {"response_model": Health, "tags": ["health"], "openapi_extra": {"security": []}}
+    app.add_api_route("/livez", information.live, **health)
+    for path in ("/health", "/readyz"):
+        app.add_api_route(path, information.is_ready, responses=NOT_READY, **health)
+    for path in ("/health", "/livez", "/readyz"):  # some load balancers ask without wanting the body
+        probe = information.live if path == "/livez" else information.is_ready
+        app.add_api_route(path, probe, methods=["HEAD"], include_in_schema=False)
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, media_type="application/json")

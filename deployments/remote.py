@@ -1,0 +1,164 @@
+"""The core's protocols over deployment handles: what runs in another process, called as if it were here.
+
+Rules that were tried out on Ray (the first two are easy to get wrong and silent when they are):
+- leaving a response generator does not stop the replica, `response.cancel()` does;
+- `handle.options(stream=True)` is made once, not for each call;
+- whatever Ray raises becomes an error of ours here, so that wrappers and strategies know one error tree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mixture.assembly import Hosts
+from mixture.errors import ExpertUnavailable, MixtureError, Overloaded, StreamBroken
+from mixture.types import Chunk, Completion, ExpertCard, Passage, Plan, Query, Route, Verdict, Weights
+
+logger = logging.getLogger("mixture.remote")
+
+Handle = Any
+"""A `ray.serve.handle.DeploymentHandle` (its own types say nothing about the methods behind it)."""
+
+
+class RemoteExpert:
+    """An expert behind a handle to `deployments.expert.HostedExpert`."""
+
+    def __init__(self, card: ExpertCard, handle: Handle) -> None:
+        self.card = card
+        self._call = handle.options(stream=True, method_name="stream")
+
+    async def stream(self, query: Query) -> AsyncGenerator[Chunk, None]:
+        """See `mixture.types.Expert`. A replica that dies is ExpertUnavailable before the first chunk, StreamBroken
+        after it.
+        """
+        begun = False
+        response = self._call.remote(query)
+        try:
+            async for batch in response:
+                if isinstance(batch, MixtureError):
+                    raise batch
+                for chunk in batch:
+                    begun = True
+                    yield chunk
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, MixtureError) or _is_ours(error):
+                raise
+            logger.warning("the host of expert %s failed: %s", self.card.name, type(error).__name__)
+            kind = StreamBroken if begun else ExpertUnavailable
+            raise kind(f"the process of expert {self.card.name!r} failed", expert=self.card.name) from None
+        finally:
+            response.cancel()
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether it is this task that is being cancelled. Ray raises CancelledError also when the replica's task was
+    cancelled (it is shutting down, say), which must not look like our own.
+    """
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+async def _called(what: str, call: Any, kind: type[MixtureError] = Overloaded) -> Any:
+    """The result of a unary call. Raises `kind` when its process is not there."""
+    try:
+        return await call
+    except (Exception, asyncio.CancelledError) as error:
+        if _is_ours(error):
+            raise
+        cause = getattr(error, "cause", None)  # what was raised there; around it Ray puts a traceback
+        if isinstance(cause, MixtureError):
+            raise cause from None
+        logger.warning("the %s failed: %s", what, type(error).__name__)
+        raise kind(f"the {what} is not available at the moment", retry_after=1.0) from None
+
+
+class RemoteRouter:
+    """A router behind a handle to `deployments.router.HostedRouter`."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._call = handle.options(method_name="route")
+
+    async def route(self, query: Query, cards: Sequence[ExpertCard]) -> Route:
+        """See `mixture.types.Router`."""
+        route: Route = await _called("router", self._call.remote(query, cards))
+        return route
+
+
+class RemoteDecomposer:
+    """A decomposer behind a handle to `deployments.decomposer.HostedDecomposer`."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._call = handle.options(method_name="decompose")
+
+    async def decompose(self, query: Query) -> Plan:
+        """See `mixture.types.Decomposer`."""
+        plan: Plan = await _called("decomposer", self._call.remote(query))
+        return plan
+
+
+class RemoteAggregator:
+    """An aggregator behind a handle to `deployments.aggregator.HostedAggregator`."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._call = handle.options(method_name="aggregate")
+
+    async def aggregate(self, query: Query, proposals: Sequence[Completion], weights: Weights = None) -> Verdict:
+        """See `mixture.types.Aggregator`."""
+        verdict: Verdict = await _called("aggregator", self._call.remote(query, proposals, weights))
+        return verdict
+
+
+class RemoteRetriever:
+    """A retriever behind a handle to `actors.retrieval.RetrievalActor`."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._call = handle.options(method_name="retrieve")
+
+    async def retrieve(self, text: str, k: int) -> Sequence[Passage]:
+        """See `mixture.types.Retriever`."""
+        passages: Sequence[Passage] = await _called("retriever", self._call.remote(text, k), ExpertUnavailable)
+        return passages
+
+
+class RemoteEmbedder:
+    """An embedder behind a handle to `actors.retrieval.RetrievalActor`."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._call = handle.options(method_name="embed")
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """See `mixture.types.Embedder`."""
+        vectors: Sequence[Sequence[float]] = await _called("embedder", self._call.remote(list(texts)))
+        return vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """What runs in deployments of its own, as `deployments.app` binds it: picklable, handed to the gateway."""
+
+    cards: Mapping[str, ExpertCard] = field(default_factory=dict)
+    """The card of every hosted expert."""
+    experts: Mapping[str, Handle] = field(default_factory=dict)
+    parts: Mapping[str, Handle] = field(default_factory=dict)
+    """`retrieval`, and of `router`, `decomposer`, `aggregator` those that are hosted."""
+
+    @property
+    def embedder(self) -> RemoteEmbedder:
+        """The embedder that all processes share."""
+        return RemoteEmbedder(self.parts["retrieval"])
+
+    def warm(self) -> None:
+        """Have the embedder's model loaded and the documents indexed now, without waiting for it."""
+        self.parts["retrieval"].ready.remote()
+
+    def hosts(self) -> Hosts:
+        """The twins, for `mixture.assembly.assemble`."""
+        twins = {"router": RemoteRouter, "decomposer": RemoteDecomposer, "aggregator": RemoteAggregator}
+        parts: dict[str, Any] = {name: twin(self.parts[name]) for name, twin in twins.items() if name in self.parts}
+        experts = {name: RemoteExpert(self.cards[name], handle) for name, handle in self.experts.items()}
+        retriever = RemoteRetriever(self.parts["retrieval"])
+        return Hosts(experts=experts, retriever=retriever, embedder=self.embedder, **parts)

@@ -1,0 +1,54 @@
+"""What each proposal votes for: its tool calls, its JSON, or its final answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from mixture.aggregation.answers import asked_for, final_answer
+from mixture.types import Completion, Query, ToolCall
+
+Ballot = str | None
+"""The normal form of what a proposal says; None when it has none, as a long text."""
+
+
+def ballots(query: Query, completions: Sequence[Completion]) -> list[Ballot]:
+    """What each of `completions` votes for."""
+    if any(completion.tool_calls for completion in completions):
+        return [_called(completion.tool_calls) for completion in completions]
+    if query.response_format is not None and query.response_format.type != "text":
+        return [canonical_json(completion.text) for completion in completions]
+    kind = asked_for(query.text)
+    return [final_answer(completion.text, kind) for completion in completions]
+
+
+def _called(calls: Sequence[ToolCall]) -> str:
+    """The calls in a form in which the order of arguments and blanks do not matter. All texts without calls are one."""
+    return json.dumps([[call.name, canonical_json(call.arguments or "{}") or call.arguments] for call in calls])
+
+
+def canonical_json(text: str) -> str | None:
+    """`text` as JSON with sorted keys and no blanks, whole numbers whole, texts trimmed. None: it is no valid JSON."""
+    try:
+        return json.dumps(_canonical(json.loads(_unfenced(text))), sort_keys=True, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _canonical(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value.strip() if isinstance(value, str) else value
+
+
+def _unfenced(text: str) -> str:
+    """JSON out of the fence that models like to put around it."""
+    text = text.strip()
+    if text.startswith("```"):
+        return text.partition("\n")[2].rpartition("```")[0]
+    return text

@@ -1,0 +1,1 @@
+"""Wire formats: OpenAI's and Anthropic's requests to queries, events and answers to their bytes. No web framework."""

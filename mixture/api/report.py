@@ -1,0 +1,94 @@
+"""The `mixture` field of an answer: what was done for a request and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mixture.types import Call, Plan, Proposed, Quorum, Report, Route, Usage
+
+
+def report_fields(report: Report, proposals: Sequence[Proposed] | None = None) -> dict[str, Any]:
+    """`report` as plain data. `proposals` are added when the request asked to see them."""
+    fields: dict[str, Any] = {
+        "strategy_requested": report.strategy_requested,
+        "strategy_executed": report.strategy_executed,
+        "experts": [call_fields(call) for call in report.calls],
+        "route": route_fields(report.route),
+        "plan": plan_fields(report.plan),
+        "agreement": report.agreement,
+        "quorum": quorum_fields(report.quorum),
+        "degraded": report.degraded,
+        "confidence": report.confidence,
+        "cached": report.cached,
+        "cost_usd": report.cost_usd,
+        "cost_complete": report.cost_complete,
+        "latency_ms": round(report.latency_ms, 3),
+    }
+    if proposals is not None:
+        fields["proposals"] = [proposal_fields(proposal, expose=True) for proposal in proposals]
+    return fields
+
+
+def call_fields(call: Call) -> dict[str, Any]:
+    """One upstream attempt: who, in which part, what it took and how it ended."""
+    return {
+        "name": call.expert,
+        "role": call.purpose,
+        "usage": usage_fields(call.usage),
+        "cost_usd": call.cost_usd,
+        "latency_ms": round(call.latency_ms, 3),
+        "ttft_ms": None if call.ttft_ms is None else round(call.ttft_ms, 3),
+        "outcome": call.outcome,
+        "error": call.error,
+    }
+
+
+def usage_fields(usage: Usage) -> dict[str, Any]:
+    """Token counts; `estimated` where the upstream did not report them."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "estimated": usage.estimated,
+    }
+
+
+def route_fields(route: Route | None) -> dict[str, Any] | None:
+    """The experts chosen, best first, and why."""
+    if route is None:
+        return None
+    return {"experts": list(route.experts), "why": route.why, "signals": dict(route.signals)}
+
+
+def plan_fields(plan: Plan | None) -> list[dict[str, Any]] | None:
+    """The subtasks of a request that was taken apart."""
+    if plan is None:
+        return None
+    return [
+        {"id": task.id, "text": task.text, "skill": task.skill, "depends_on": list(task.depends_on)}
+        for task in plan.subtasks
+    ]
+
+
+def quorum_fields(quorum: Quorum | None) -> dict[str, int] | None:
+    """How many were asked, answered and agreed."""
+    if quorum is None:
+        return None
+    return {"asked": quorum.asked, "answered": quorum.answered, "agreed": quorum.agreed}
+
+
+def proposal_fields(proposal: Proposed, *, expose: bool) -> dict[str, Any]:
+    """One expert's part of an ensemble; its text only when `expose` says so."""
+    fields: dict[str, Any] = {
+        "expert": proposal.expert,
+        "outcome": "error" if proposal.completion is None else "ok",
+        "error": proposal.error,
+    }
+    if proposal.subtask is not None:
+        fields["subtask"] = proposal.subtask
+    if expose and proposal.completion is not None:
+        fields["text"] = proposal.completion.text
+    return fields

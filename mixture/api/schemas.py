@@ -1,0 +1,177 @@
+"""What the endpoints answer, for the OpenAPI document. The encoders write these by hand: they run for every token."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class CallReport(BaseModel):
+    """One upstream attempt."""
+
+    name: str
+    role: str
+    usage: dict[str, Any]
+    cost_usd: float | None
+    latency_ms: float
+    ttft_ms: float | None
+    outcome: Literal["ok", "error", "timeout", "cancelled", "declined"]
+    error: str | None
+
+
+class MixtureReport(BaseModel):
+    """What was done for a request and what it cost. `cost_usd` is the sum of the costs that are known;
+    `cost_complete` says whether that is all of them.
+    """
+
+    strategy_requested: str
+    strategy_executed: str
+    experts: list[CallReport]
+    route: dict[str, Any] | None
+    plan: list[dict[str, Any]] | None
+    agreement: float | None
+    quorum: dict[str, int] | None
+    degraded: str | None
+    cached: bool
+    cost_usd: float
+    cost_complete: bool
+    latency_ms: float
+    proposals: list[dict[str, Any]] | None = None
+
+
+class FunctionCallAnswer(BaseModel):
+    """Which function to call, with which arguments (JSON text)."""
+
+    name: str
+    arguments: str
+
+
+class ToolCallAnswer(BaseModel):
+    """A tool that the model wants to be called."""
+
+    id: str
+    type: Literal["function"]
+    function: FunctionCallAnswer
+
+
+class AnswerMessage(BaseModel):
+    """The answer's message."""
+
+    role: Literal["assistant"]
+    content: str | None
+    refusal: str | None
+    tool_calls: list[ToolCallAnswer] | None = None
+    annotations: list[dict[str, Any]] | None = None
+
+
+class AnswerChoice(BaseModel):
+    """One of the `n` answers."""
+
+    index: int
+    message: AnswerMessage
+    logprobs: dict[str, Any] | None
+    finish_reason: Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+class AnswerUsage(BaseModel):
+    """Tokens, summed over every call that was made."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: dict[str, int]
+    completion_tokens_details: dict[str, int]
+
+
+class ChatAnswer(BaseModel):
+    """A chat completion."""
+
+    id: str
+    object: Literal["chat.completion"]
+    created: int
+    model: str
+    choices: list[AnswerChoice]
+    usage: AnswerUsage
+    system_fingerprint: str | None
+    mixture: MixtureReport
+
+
+class MessageAnswer(BaseModel):
+    """An Anthropic message."""
+
+    id: str
+    type: Literal["message"]
+    role: Literal["assistant"]
+    model: str
+    content: list[dict[str, Any]]
+    stop_reason: Literal["end_turn", "max_tokens", "tool_use", "refusal"]
+    stop_sequence: str | None
+    usage: dict[str, int]
+    mixture: MixtureReport
+
+
+class EmbeddingAnswer(BaseModel):
+    """One vector: numbers, or base64 of little-endian float32."""
+
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingsAnswer(BaseModel):
+    """Vectors in the order of the texts."""
+
+    object: Literal["list"]
+    data: list[EmbeddingAnswer]
+    model: str
+    usage: dict[str, int]
+
+
+class ModelEntry(BaseModel):
+    """A name that can be sent as `model`."""
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+    type: Literal["model"]
+    display_name: str
+    created_at: str
+    lifecycle: Literal["active"]
+    kind: Literal["expert", "strategy", "alias", "embedding"]
+    description: str
+    abilities: list[str]
+    supported_parameters: list[str]
+    strategy: str | None = None
+    experts: list[str] = Field(default_factory=list)
+    context_length: int | None = None
+    max_input_tokens: int | None = None
+    price_usd_per_million_tokens: dict[str, float] | None = None
+    location: str | None = None
+
+
+class ModelPage(BaseModel):
+    """Every model."""
+
+    object: Literal["list"]
+    data: list[ModelEntry]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+
+
+class Strategies(BaseModel):
+    """Experts, strategies and aliases."""
+
+    default: str
+    experts: dict[str, dict[str, Any]]
+    strategies: dict[str, dict[str, Any]]
+    aliases: dict[str, dict[str, Any]]
+
+
+class Health(BaseModel):
+    """Whether the server is well."""
+
+    status: str
+    version: str

@@ -1,0 +1,61 @@
+"""The `mixture` object of a request: what one request asks for beside its model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mixture.api.parsing import Body, Refused
+from mixture.errors import InvalidQuery
+from mixture.models import NO_WISHES, Wishes
+
+_LATER = ("max_cost_usd", "quality", "retrieval", "cache", "on_partial")
+
+
+class MixtureFields(Body):
+    """The fields that this request's model is to be run with. Those not listed are refused."""
+
+    strategy: Annotated[str, Field(max_length=128)] | None = None
+    """A strategy's name, or `auto`."""
+    experts: Annotated[list[Annotated[str, Field(max_length=128)]], Field(min_length=1, max_length=64)] | None = None
+    """The experts that may be asked."""
+    voting_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    n: Annotated[int, Field(ge=1, le=64)] | None = None
+    """How many proposals an ensemble asks for."""
+    max_latency_ms: Annotated[float, Field(ge=100, le=86_400_000)] | None = None
+    """Milliseconds for the whole request, at least 100; after them it fails with 504."""
+    expose_proposals: bool | None = None
+    """Show the text of each proposal in the report and in the progress of a stream."""
+    max_cost_usd: Refused = None
+    """Not supported yet: refused."""
+    quality: Refused = None
+    """Not supported yet: refused."""
+    retrieval: Refused = None
+    """Not supported yet: refused."""
+    cache: Refused = None
+    """Not supported yet: refused."""
+    on_partial: Refused = None
+    """Not supported yet: refused."""
+
+    def wishes(self) -> Wishes:
+        """Raises InvalidQuery for a field that is known and not supported yet."""
+        for name in _LATER:
+            if getattr(self, name) is not None:
+                where = f"mixture.{name}"
+                raise InvalidQuery(
+                    f"{where}: not supported by this version; leave it out", param=where, code="unsupported_parameter"
+                )
+        return Wishes(
+            strategy=self.strategy,
+            experts=None if self.experts is None else tuple(self.experts),
+            voting_threshold=self.voting_threshold,
+            n=self.n,
+            max_latency_ms=self.max_latency_ms,
+            expose_proposals=bool(self.expose_proposals),
+        )
+
+
+def wishes_of(fields: MixtureFields | None) -> Wishes:
+    """What `fields` ask for. Raises InvalidQuery."""
+    return NO_WISHES if fields is None else fields.wishes()

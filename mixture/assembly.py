@@ -1,0 +1,101 @@
+"""From a configuration to a panel: experts made, wrapped and named, with the parts that decide."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mixture.aggregation import make_aggregator, make_scorer
+from mixture.config import Config, ConfigError, ExpertConfig
+from mixture.planning import LLMDecomposer, RuleDecomposer
+from mixture.providers import Context, create
+from mixture.routing.keyword import KeywordRouter
+from mixture.types import Aggregator, Decomposer, Embedder, Expert, Panel, Retriever, Router
+from mixture.wrappers import wrap
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Parts that run elsewhere (another process, an actor) and are called through a twin; None means: here."""
+
+    experts: Mapping[str, Expert] | None = None
+    router: Router | None = None
+    decomposer: Decomposer | None = None
+    aggregator: Aggregator | None = None
+    retriever: Retriever | None = None
+    embedder: Embedder | None = None
+
+
+def assemble(
+    config: Config, *, hosts: Hosts | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Config, Panel]:
+    """The configuration with what discovery added, and the panel that it describes. Raises ConfigError."""
+    hosts = hosts or Hosts()
+    environ = os.environ if environ is None else environ
+    config = discovered(config, environ)
+    experts = make_experts(config, environ, hosts)
+    panel = Panel(
+        experts=experts,
+        router=hosts.router or KeywordRouter(),
+        decomposer=_decomposer(config, experts, hosts),
+        aggregator=hosts.aggregator or make_aggregator(hosts.embedder, config.aggregator),
+        scorer=make_scorer(config.scorer),
+        retriever=hosts.retriever,
+    )
+    return config, panel
+
+
+def _decomposer(config: Config, experts: Mapping[str, Expert], hosts: Hosts) -> Decomposer:
+    """The rules, here or hosted. An expert that writes plans is asked from here in either case, so that its calls are
+    metered with the request's; the rules stand behind it.
+    """
+    wanted = config.decomposer
+    rules = hosts.decomposer or RuleDecomposer(wanted.max_subtasks)
+    return LLMDecomposer(experts[wanted.expert], rules, wanted.max_subtasks) if wanted.expert else rules
+
+
+def discovered(config: Config, environ: Mapping[str, str]) -> Config:
+    """`config` with the experts that were found on this machine, where it asks for them."""
+    if not config.discovers:
+        return config
+    from mixture.discovery import discover  # it probes ports; only those who ask for it pay for it
+
+    taken = {expert.name for expert in config.experts}
+    found = tuple(expert for expert in discover(environ) if expert.name not in taken)
+    data = config.model_dump(exclude_unset=True)
+    data["experts"] = [*config.experts, *found]
+    data["discover"] = False
+    return Config.model_validate(data)
+
+
+def make_experts(config: Config, environ: Mapping[str, str], hosts: Hosts) -> dict[str, Expert]:
+    """Every configured expert by its name, wrapped; a persona after the expert that it is."""
+    made: dict[str, Expert] = {}
+    context = Context(environ, made, hosts.retriever, config.documents)
+    remote = hosts.experts or {}
+    for expert in in_order(config.experts):
+        made[expert.name] = wrap(remote.get(expert.name) or create(expert, context), config.resilience(expert))
+    return {expert.name: made[expert.name] for expert in config.experts}
+
+
+def in_order(experts: Sequence[ExpertConfig]) -> list[ExpertConfig]:
+    """The experts so that each persona comes after its base. Raises ConfigError when a base does not exist."""
+    waiting, done, ordered = list(experts), set[str](), list[ExpertConfig]()
+    while waiting:
+        ready = [e for e in waiting if e.expert is None or e.expert in done]
+        if not ready:
+            lost = waiting[0]
+            raise ConfigError(f"experts.{lost.name}.expert: unknown expert {lost.expert!r}")
+        ordered += ready
+        done |= {e.name for e in ready}
+        waiting = [e for e in waiting if e.name not in done]
+    return ordered
+
+
+async def close(panel: Panel) -> None:
+    """Let every expert close what it holds."""
+    closers: list[Any] = [close for e in panel.experts.values() if (close := getattr(e, "close", None)) is not None]
+    await asyncio.gather(*(close() for close in closers))

@@ -1,0 +1,47 @@
+"""Everything that a configuration may say, checked before anything starts.
+
+The same mapping stands under `args:` of a Ray Serve application in `serve_config.yaml`, or alone in a file for the
+library. `${VAR}` and `${VAR:-default}` are expanded from the environment; an unset variable is an error that names the
+field. Unknown fields are errors too, so that a typing mistake is found by `mixture validate` and not in production.
+"""
+
+from mixture.config.loading import ConfigError, expand, load, mapping, parse, read
+from mixture.config.schema import (
+    STRATEGY_NAMES,
+    AggregatorConfig,
+    AliasConfig,
+    Config,
+    DecomposerConfig,
+    DocumentsConfig,
+    ExpertConfig,
+    PriceConfig,
+    Resilience,
+    ResilienceOverride,
+    SamplingConfig,
+    Section,
+    ServerConfig,
+    StrategyOptions,
+)
+
+__all__ = [
+    "AggregatorConfig",
+    "AliasConfig",
+    "Config",
+    "ConfigError",
+    "DecomposerConfig",
+    "DocumentsConfig",
+    "ExpertConfig",
+    "PriceConfig",
+    "Resilience",
+    "ResilienceOverride",
+    "STRATEGY_NAMES",
+    "SamplingConfig",
+    "Section",
+    "ServerConfig",
+    "StrategyOptions",
+    "expand",
+    "load",
+    "mapping",
+    "parse",
+    "read",
+]

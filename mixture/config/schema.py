@@ -1,0 +1,298 @@
+"""Everything that a configuration may say, as pydantic models. Unknown fields are refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from mixture.types import Ability, Location
+
+Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")]
+
+
+def _key(text: str) -> str:
+    # An empty one, from a variable that is set to nothing, would open the server to everybody.
+    if not re.fullmatch("[!-~]+", text):
+        raise ValueError("a key is expected: ASCII characters without spaces, at least one")
+    return text
+
+
+Key = Annotated[str, AfterValidator(_key)]
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+StrategyName = Literal["task_based", "specialist", "decomposition", "voting", "cascade", "best_of_n"]
+
+STRATEGY_NAMES: tuple[str, ...] = get_args(StrategyName)
+"""The strategies that can be asked for by name; `auto` stands for the configured default."""
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class PriceConfig(Section):
+    """US dollars per million tokens."""
+
+    input: Annotated[float, Field(ge=0)]
+    """For tokens of the prompt."""
+    output: Annotated[float, Field(ge=0)]
+    """For tokens of the answer, reasoning included."""
+    cached_input: Annotated[float, Field(ge=0)] | None = None
+    """For tokens of the prompt that the upstream had in its cache; `input` when left out."""
+    cache_write: Annotated[float, Field(ge=0)] | None = None
+    """For tokens of the prompt that the upstream puts into its cache; `input` when left out."""
+
+
+class SamplingConfig(Section):
+    """Sampling that a persona sets where the request does not."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """0 for the likeliest token each time."""
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    """The share of probability from which tokens are drawn."""
+    max_tokens: Annotated[int, Field(gt=0)] | None = None
+    """The most that an answer may have."""
+    seed: int | None = None
+    """For answers that can be had again."""
+
+
+class Resilience(Section):
+    """How calls to an expert are protected. Set for all experts under `defaults`, or for one expert."""
+
+    num_retries: Annotated[int, Field(ge=0, le=10)] = 2
+    """Further attempts after a failure that may pass, with exponential backoff, jitter and `Retry-After`."""
+    timeout: Positive = 120.0
+    """Seconds for the whole answer, retries included."""
+    first_token_timeout: Positive = 60.0
+    """Seconds until the first chunk of a streamed answer."""
+    allowed_fails: Annotated[int, Field(ge=1)] = 3
+    """Failures in a row after which the expert is left alone for `cooldown_time`."""
+    cooldown_time: Positive = 30.0
+    """Seconds that an expert which failed too often is left alone; then one call tries it again."""
+    max_concurrency: Annotated[int, Field(ge=1)] = 256
+    """Calls at once; further ones wait, within their time."""
+
+
+class ResilienceOverride(Section):
+    """The fields of `Resilience` that one expert sets for itself."""
+
+    num_retries: Annotated[int, Field(ge=0, le=10)] | None = None
+    """This expert's own, in place of `defaults`; so with the next five."""
+    timeout: Positive | None = None
+    """See `defaults`."""
+    first_token_timeout: Positive | None = None
+    """See `defaults`."""
+    allowed_fails: Annotated[int, Field(ge=1)] | None = None
+    """See `defaults`."""
+    cooldown_time: Positive | None = None
+    """See `defaults`."""
+    max_concurrency: Annotated[int, Field(ge=1)] | None = None
+    """See `defaults`."""
+
+
+class ExpertConfig(ResilienceOverride):
+    """One expert."""
+
+    name: Name
+    """The name that clients send as `model`."""
+    provider: str
+    """A provider's name (`openai`, `anthropic`, `symbolic`, `extractive`, `recorded`, `persona`, `scripted`) or a
+    preset of the catalogue (`deepseek`, `mistral`, `ollama`, ...)."""
+    model: str | None = None
+    """The upstream's name of the model; the expert's name when left out."""
+    base_url: str | None = None
+    """Where the upstream listens, up to and with its version (`https://host/v1`); the preset's when left out."""
+    api_key: str | None = Field(default=None, repr=False)
+    """Best written as `${VARIABLE}`. Left out, the preset's variable is read."""
+    description: str | None = None
+    """For people and for routers: what the expert is good at, in a sentence."""
+    skills: tuple[str, ...] | None = None
+    """Domains and topics that the router may send here."""
+    price: PriceConfig | None = None
+    """Overrides the catalogue's price."""
+    context_window: Annotated[int, Field(gt=0)] | None = None
+    """Tokens of prompt and answer together; the catalogue's when left out."""
+    abilities: tuple[Ability, ...] | None = None
+    """What it can do beside plain chat; the provider's or the catalogue's when left out."""
+    location: Location | None = None
+    """Whether requests leave the process (`local`) or the machine (`external`)."""
+    expert: Name | None = None
+    """For a persona: the expert that it is."""
+    system_prompt: str | None = None
+    """For a persona: its system prompt."""
+    sampling: SamplingConfig | None = None
+    """For a persona: its sampling."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """What only this provider understands, checked by the provider."""
+    hosted: bool = False
+    """Run the expert as a Ray Serve deployment of its own, which `deployments:` can scale; otherwise it is called from
+    the gateway itself."""
+
+    @model_validator(mode="after")
+    def _persona_is_whole(self) -> ExpertConfig:
+        if self.provider == "persona" and self.expert is None:
+            raise ValueError("a persona needs `expert`: the name of the expert that it is")
+        if self.provider != "persona" and (self.expert or self.system_prompt or self.sampling):
+            raise ValueError("`expert`, `system_prompt` and `sampling` belong to `provider: persona`")
+        if self.provider == "persona" and self.hosted:
+            raise ValueError("a persona runs where it is asked: set `hosted` on the expert that it is")
+        return self
+
+
+class StrategyOptions(Section):
+    """What a strategy may be told; each reads the fields that concern it."""
+
+    experts: tuple[Name, ...] | None = None
+    """The experts it may use; all when left out."""
+    specialist_map: dict[str, Name] | None = None
+    """task_based, specialist, decomposition: kind of task -> expert."""
+    fallback_order: tuple[Name, ...] | None = None
+    """cascade, task_based, specialist, decomposition: the order in which experts are tried; cheapest first when left
+    out."""
+    voting_threshold: Share | None = None
+    """voting: the share of the answers that must agree; below it the result says degraded."""
+    weights: dict[Name, Positive] | Literal["learned"] | None = None
+    """voting, cascade: votes that an expert's answer counts, 1 for those not named; `learned` takes them from
+    `aggregator.reliability`. One vote each when left out."""
+    confidence: Share | None = None
+    """cascade: with it the first experts in the order are asked at once, then one after another, until their vote is
+    right with this probability or, without `aggregator.reliability`, until this share of the answers agree."""
+    lead: Annotated[int, Field(ge=1, le=64)] | None = None
+    """cascade: with it so many experts are asked at once, then one after another, until an answer is so many votes
+    ahead of any other."""
+    n: Annotated[int, Field(ge=1, le=64)] | None = None
+    """voting, best_of_n: how many proposals; spread over the experts. cascade with `confidence` or `lead`: how many
+    experts are asked at first; 2, or `lead`, when left out."""
+    min_successful_responses: Annotated[int, Field(ge=1)] | None = None
+    """voting, best_of_n: fewer proposals than this and one expert answers alone, marked degraded."""
+    max_subtasks: Annotated[int, Field(ge=2, le=64)] | None = None
+    """decomposition, specialist: a plan with more subtasks is not followed, the request stays whole; 16 when left out.
+    What the decomposer itself makes is limited by `decomposer.max_subtasks`."""
+    max_depth: Annotated[int, Field(ge=1, le=64)] | None = None
+    """decomposition, specialist: a plan in which more subtasks wait for each other in a row is not followed; 4 when
+    left out."""
+    max_cost_usd: Positive | None = None
+    """decomposition: what the calls of one request may cost together. A plan that is expected to cost more is not
+    followed; a call that is expected to go beyond it is not made. An unknown price counts as beyond it."""
+
+
+class AliasConfig(StrategyOptions):
+    """A model name of the user's own: a strategy with its options, or another name for one expert."""
+
+    strategy: StrategyName | None = None
+    """The strategy that it stands for."""
+    expert: Name | None = None
+    """The expert that it is another name for."""
+    description: str = ""
+    """For people who read the list of models."""
+
+    @model_validator(mode="after")
+    def _one_target(self) -> AliasConfig:
+        if (self.strategy is None) == (self.expert is None):
+            raise ValueError("an alias needs exactly one of `strategy` and `expert`")
+        return self
+
+
+class ServerConfig(Section):
+    """The HTTP side."""
+
+    api_keys: tuple[Key, ...] = Field(default=(), repr=False)
+    """Keys that clients may send; when there is none, one is made at the first start and printed."""
+    max_body_bytes: Annotated[int, Field(gt=0)] = 16_000_000
+    """Bodies over this are refused with 413."""
+    max_messages: Annotated[int, Field(gt=0)] = 2_000
+    """Messages in one conversation; longer ones are refused."""
+    keepalive: Positive = 0.5
+    """Seconds of silence on a stream after which a comment is sent."""
+    max_concurrent_requests: Annotated[int, Field(ge=1)] = 2_000
+    """Requests answered at once by one gateway; further ones get 503 with `retry-after`."""
+    log: Literal["auto", "json", "text", "off"] = "auto"
+    """The request log: readable on a terminal, JSON elsewhere."""
+    log_prompts: bool = False
+    """Whether the request log holds prompts and answers."""
+
+
+class DocumentsConfig(Section):
+    """What the `extractive` expert answers from."""
+
+    paths: tuple[str, ...] | None = None
+    """Files and folders of Markdown and text; this project's own documents when left out."""
+    min_score: Share = 0.45
+    """Below this similarity nothing is quoted: the expert says that it found nothing."""
+
+
+class DecomposerConfig(Section):
+    """Who takes requests apart, for the strategies that have them taken apart."""
+
+    expert: Name | None = None
+    """The expert that writes plans; where it fails, and when none is named, rules make them without a model."""
+    max_subtasks: Annotated[int, Field(ge=2, le=32)] = 6
+    """Subtasks that a plan may have. The rules leave a request whole that seems to have more."""
+
+
+class AggregatorConfig(Section):
+    """How answers are put together."""
+
+    reliability: str | None = None
+    """A file with how far each expert is to be believed, learned from outcome logs. With it answers that can be counted
+    come with a confidence, and votes can be weighed as was learned."""
+
+
+class Config(Section):
+    """A whole configuration."""
+
+    experts: tuple[ExpertConfig, ...] = ()
+    """The experts, each with a name of its own."""
+    discover: bool | None = None
+    """Add what is found: keys in the environment, local servers, the embedded experts. Left out: only when `experts`
+    is empty."""
+    strategy: StrategyName = "task_based"
+    """What `auto` and a request without a model mean."""
+    strategies: dict[str, StrategyOptions] = Field(default_factory=dict)
+    """Defaults for each strategy by its name."""
+    specialist_map: dict[str, Name] = Field(default_factory=dict)
+    """Kind of task -> expert, for every strategy that does not set its own."""
+    fallback_order: tuple[Name, ...] = ()
+    """The order of a cascade, for every strategy that does not set its own."""
+    aliases: dict[Name, AliasConfig] = Field(default_factory=dict)
+    """Model names of the user's own."""
+    defaults: Resilience = Resilience()
+    """How calls to every expert are protected."""
+    server: ServerConfig = ServerConfig()
+    """The HTTP side."""
+    documents: DocumentsConfig = DocumentsConfig()
+    """What the `extractive` expert answers from."""
+    decomposer: DecomposerConfig = DecomposerConfig()
+    """Who takes requests apart."""
+    aggregator: AggregatorConfig = AggregatorConfig()
+    """How answers are put together."""
+    scorer: str | None = None
+    """What `best_of_n` scores with: `package.module:factory` of a class of your own with
+    `async score(query, completion)` in 0..1; completeness, finish reason and tool use when left out."""
+    hosted: tuple[Literal["router", "decomposer", "aggregator"], ...] = ()
+    """Deciding parts that run as Ray Serve deployments of their own. Worth a hop of a millisecond or two when a part
+    computes for longer than that; the built-in ones take microseconds and run in the gateway."""
+
+    @property
+    def discovers(self) -> bool:
+        """Whether experts are looked for."""
+        return not self.experts if self.discover is None else self.discover
+
+    @model_validator(mode="after")
+    def _names_hold_together(self) -> Config:
+        from mixture.config.checks import faults_of  # it reads these models
+
+        faults = faults_of(self)
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    def resilience(self, expert: ExpertConfig) -> Resilience:
+        """The protection of `expert`: its own settings over `defaults`."""
+        own = {name: value for name in Resilience.model_fields if (value := getattr(expert, name)) is not None}
+        return self.defaults.model_copy(update=own)

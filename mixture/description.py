@@ -1,0 +1,69 @@
+"""What a mixture is, as plain data: for `describe()`, `/v1/mixture/strategies`, `/v1/models` and the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mixture.config import AliasConfig, Config, StrategyOptions
+from mixture.strategies import STRATEGIES
+from mixture.types import ExpertCard, Panel, Price
+from mixture.wrappers import state
+
+if TYPE_CHECKING:
+    from mixture.models import Models
+
+
+def describe(config: Config, models: Models, panel: Panel) -> dict[str, Any]:
+    """Experts, strategies and aliases, with what each is and whom it may ask."""
+    return {
+        "default": config.strategy,
+        "experts": {name: {**expert_facts(e.card), "state": state(e)} for name, e in panel.experts.items()},
+        "strategies": {
+            name: {
+                "description": _first_line(make.__doc__),
+                "options": _options(config.strategies.get(name)),
+                "experts": sorted(models.names[name].experts),
+            }
+            for name, make in STRATEGIES.items()
+        },
+        "aliases": {name: _alias(alias) for name, alias in config.aliases.items()},
+    }
+
+
+def expert_facts(card: ExpertCard) -> dict[str, Any]:
+    """A card as plain data."""
+    return {
+        "provider": card.provider,
+        "model": card.model,
+        "description": card.description,
+        "skills": list(card.skills),
+        "abilities": sorted(card.abilities),
+        "context_window": card.context_window,
+        "location": card.location,
+        "price_usd_per_million_tokens": price_facts(card.price),
+    }
+
+
+def price_facts(price: Price | None) -> dict[str, float] | None:
+    """A price as plain data; None stays None, since unknown is not nothing."""
+    if price is None:
+        return None
+    pairs = {
+        "input": price.input,
+        "output": price.output,
+        "cached_input": price.cached_input,
+        "cache_write": price.cache_write,
+    }
+    return {kind: value for kind, value in pairs.items() if value is not None}
+
+
+def _alias(alias: AliasConfig) -> dict[str, Any]:
+    return {"description": alias.description, **_options(alias)}
+
+
+def _options(options: StrategyOptions | None) -> dict[str, Any]:
+    return options.model_dump(mode="json", exclude_none=True, exclude={"description"}) if options else {}
+
+
+def _first_line(doc: str | None) -> str:
+    return (doc or "").strip().partition("\n")[0]

@@ -1,0 +1,1 @@
+"""How experts are asked, whatever the strategy: one after another, several at once, in which order."""

@@ -1,0 +1,101 @@
+"""Several experts at once, each with a proposal of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from mixture.dispatch.order import cost_of, expected_usage, suited, working_first
+from mixture.dispatch.outcomes import Failure, reason, told
+from mixture.errors import Declined, MixtureError
+from mixture.streams import complete
+from mixture.types import Completion, Emit, Panel, Proposed, Query, Quorum
+
+
+@dataclass(slots=True)
+class Proposals:
+    """What came of asking: the completions, those of the cheaper experts first, and the failures."""
+
+    completions: list[Completion] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def asked(self) -> int:
+        """How many were asked for a proposal and took it on: one who declined says that it is not for him."""
+        return len(self.completions) + len(self.missing)
+
+    @property
+    def missing(self) -> list[Failure]:
+        """The failures, without those who declined."""
+        return [(name, error) for name, error in self.failures if not isinstance(error, Declined)]
+
+    def quorum(self, agreed: int) -> Quorum:
+        """How many were asked, answered, and agree."""
+        return Quorum(self.asked, len(self.completions), agreed)
+
+    def degraded(self, least: int) -> list[str]:
+        """What could not be had, in words."""
+        said = [f"{name} did not answer ({reason(error)})" for name, error in self.missing]
+        if len(self.completions) < least:
+            said.append(f"{len(self.completions)} of {self.asked} proposals came, {least} are needed")
+        return said
+
+
+def members(panel: Panel, query: Query, listed: Sequence[str] | None) -> list[str]:
+    """The experts of an ensemble, working ones first: those that are `listed`, else all that suit the query.
+
+    A persona and the expert that it is would say the same twice, so personas stay away unless they are listed or there
+    are not two experts without them.
+    """
+    if listed:
+        return working_first([name for name in listed if name in panel.experts], panel, query)
+    names = suited(panel, query)
+    distinct = [name for name in names if _base(panel, name) not in names]
+    return working_first(distinct if len(distinct) > 1 else names, panel, query)
+
+
+def _base(panel: Panel, name: str) -> str | None:
+    base = getattr(panel.experts[name], "base", None)
+    return None if base is None else base.card.name
+
+
+def spread(names: Sequence[str], n: int | None) -> list[str]:
+    """Who writes each of `n` proposals: everyone once, then everyone again; everyone once when `n` is None."""
+    return [names[i % len(names)] for i in range(n or len(names))] if names else []
+
+
+async def propose(names: Sequence[str], query: Query, panel: Panel, emit: Emit) -> Proposals:
+    """A proposal from each of `names` (one who stands there twice writes two), told as they finish.
+
+    An empty answer counts as a failure. Who declines is not told of: it was no proposal.
+    """
+    done: dict[int, Completion] = {}
+    result = Proposals()
+
+    async def one(index: int, name: str) -> None:
+        try:
+            done[index] = await _proposal(name, names[:index].count(name), query, panel)
+        except MixtureError as error:
+            result.failures.append((name, error))
+            if not isinstance(error, Declined):
+                await emit(Proposed(name, error=reason(error)))
+        else:
+            await emit(Proposed(name, done[index]))
+
+    async with asyncio.TaskGroup() as group:
+        for index, name in enumerate(names):
+            group.create_task(one(index, name))
+    usage = expected_usage(query)
+    cheap = sorted(done, key=lambda index: (cost_of(panel.experts[names[index]].card, usage), index))
+    result.completions = [done[index] for index in cheap]
+    return result
+
+
+async def _proposal(name: str, again: int, query: Query, panel: Panel) -> Completion:
+    """`again` counts the proposals that `name` writes already: a fixed seed would make them all the same."""
+    sampling = query.sampling
+    if sampling.seed is not None and again:
+        sampling = replace(sampling, seed=sampling.seed + again)
+    asked = replace(query, stream=False, purpose="proposer", sampling=sampling)
+    return told(await complete(panel.experts[name], asked))

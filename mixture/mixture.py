@@ -1,0 +1,193 @@
+"""Mixture as a library: the same experts and strategies as the server, in one process, with no Ray imported."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mixture import assembly
+from mixture.config import Config, load, parse
+from mixture.description import describe
+from mixture.errors import DeadlineExceeded, InvalidQuery, MixtureError
+from mixture.metering import metered
+from mixture.models import NO_WISHES, Models, Target, Wishes
+from mixture.streams import drive
+from mixture.trace import Trace
+from mixture.types import Answered, Completion, Emit, Event, Limits, Message, Panel, Query, Report
+
+Asked = str | Query | Sequence[Message | Mapping[str, Any]]
+
+CLOCKS = 0.01
+"""Seconds by which the clock of timers and that of deadlines may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer and what was done for it."""
+
+    completion: Completion
+    report: Report
+
+    @property
+    def text(self) -> str:
+        """The answer's text."""
+        return self.completion.text
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An item of a batch that got no answer."""
+
+    error: MixtureError
+
+
+class Mixture:
+    """Experts, the strategies over them, and the names that they go by."""
+
+    def __init__(self, config: Config, panel: Panel) -> None:
+        self.config = config
+        self.panel = panel
+        self.models = Models(config, panel.experts)
+
+    @classmethod
+    def from_config(
+        cls, source: str | os.PathLike[str] | Mapping[str, Any] | Config | None = None, **hosts: Any
+    ) -> Mixture:
+        """A mixture from a file, a mapping, a checked configuration, or (None) from what is found on this machine.
+
+        `hosts` replaces parts that run elsewhere (see `mixture.assembly.assemble`). Raises ConfigError.
+        """
+        if isinstance(source, Config):
+            config = source
+        elif source is None or isinstance(source, Mapping):
+            config = parse(source)
+        else:
+            config = load(Path(source))
+        return cls(*assembly.assemble(config, **hosts))
+
+    async def answer(
+        self, asked: Asked, model: str = "auto", wishes: Wishes = NO_WISHES, *, trace: Trace | None = None
+    ) -> Answer:
+        """The answer to a text, a list of messages or a query.
+
+        `trace` is filled as the request goes on, so that a caller has it when the request fails.
+        Raises InvalidQuery, UnknownModel, NoAnswer, DeadlineExceeded and what `mixture.errors` lists.
+        """
+        query, trace = _limited(as_query(asked), wishes), trace or Trace()
+        target, panel = self._begin(query, model, wishes, trace)
+
+        async def emit(event: Event) -> None:
+            trace.note(event)
+
+        completion = await self._run(target, query, panel, emit, trace)
+        return Answer(completion, trace.report(completion))
+
+    def stream(
+        self, asked: Asked, model: str = "auto", wishes: Wishes = NO_WISHES, *, trace: Trace | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """The events of an answer as they happen, `Answered` the last. Closing the iterator stops every call.
+
+        Raises at once, before there is an iterator, what can be said without asking an expert: InvalidQuery and
+        UnknownModel.
+        """
+        query, trace = replace(_limited(as_query(asked), wishes), stream=True), trace or Trace()
+        target, panel = self._begin(query, model, wishes, trace)
+
+        async def run(put: Emit) -> Completion:
+            async def emit(event: Event) -> None:
+                trace.note(event)
+                await put(event)
+
+            return await self._run(target, query, panel, emit, trace)
+
+        return drive(run, lambda completion: Answered(completion, trace.report(completion)))
+
+    def answer_sync(self, asked: Asked, model: str = "auto", wishes: Wishes = NO_WISHES) -> Answer:
+        """`answer` for code that is not asynchronous. Clients are closed at its end."""
+
+        async def once() -> Answer:
+            try:
+                return await self.answer(asked, model, wishes)
+            finally:
+                await self.close()
+
+        return asyncio.run(once())
+
+    async def answer_batch(
+        self, items: Iterable[Asked], concurrency: int = 8, model: str = "auto", wishes: Wishes = NO_WISHES
+    ) -> list[Answer | Failure]:
+        """The answers to `items` in their order, at most `concurrency` at once; what fails is a `Failure` there."""
+        results: dict[int, Answer | Failure] = {}
+        waiting = iter(enumerate(items))
+
+        async def work() -> None:
+            for index, item in waiting:
+                try:
+                    results[index] = await self.answer(item, model, wishes)
+                except MixtureError as error:
+                    results[index] = Failure(error)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(max(1, concurrency)):
+                group.create_task(work())
+        return [results[index] for index in sorted(results)]
+
+    def describe(self) -> dict[str, Any]:
+        """What is configured and available: experts, strategies, aliases. Plain data, ready for JSON."""
+        return describe(self.config, self.models, self.panel)
+
+    async def close(self) -> None:
+        """Close every expert's client; they open again when they are used again."""
+        await assembly.close(self.panel)
+
+    def _begin(self, query: Query, model: str, wishes: Wishes, trace: Trace) -> tuple[Target, Panel]:
+        trace.requested = model
+        target = self.models.resolve(model, wishes)
+        trace.executed = target.executed
+        return target, self.models.panel(target, query, self.panel)
+
+    async def _run(self, target: Target, query: Query, panel: Panel, emit: Emit, trace: Trace) -> Completion:
+        with metered(trace.calls, trace.spans):
+            if query.limits.deadline is None:
+                return await target.strategy(query, panel, emit)
+            try:
+                async with asyncio.timeout(query.limits.deadline - time.time()):
+                    return await target.strategy(query, panel, emit)
+            except (TimeoutError, MixtureError) as error:
+                # At the deadline an expert's own time is over as well, and either may be noticed first.
+                if isinstance(error, MixtureError) and time.time() < query.limits.deadline - CLOCKS:
+                    raise
+                raise DeadlineExceeded("the time allowed for this request (max_latency_ms) is over") from None
+
+
+def as_query(asked: Asked) -> Query:
+    """A query from a text or from messages in OpenAI's form. Raises InvalidQuery."""
+    if isinstance(asked, Query):
+        return asked
+    if isinstance(asked, str):
+        return Query((Message("user", asked),))
+    messages = tuple(_message(item, index) for index, item in enumerate(asked))
+    if not messages:
+        raise InvalidQuery("at least one message is needed", param="messages")
+    return Query(messages)
+
+
+def _message(item: Message | Mapping[str, Any], index: int) -> Message:
+    if isinstance(item, Message):
+        return item
+    role, content = (item.get("role"), item.get("content")) if isinstance(item, Mapping) else (None, None)
+    if role not in ("system", "user", "assistant", "tool") or not isinstance(content, str):
+        raise InvalidQuery("a message needs a `role` and a `content` of text", param=f"messages[{index}]")
+    return Message(role, content)
+
+
+def _limited(query: Query, wishes: Wishes) -> Query:
+    if wishes.max_latency_ms is None:
+        return query
+    deadline, own = time.time() + wishes.max_latency_ms / 1e3, query.limits.deadline
+    return replace(query, limits=Limits(query.limits.max_cost_usd, deadline if own is None else min(own, deadline)))

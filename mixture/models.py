@@ -1,0 +1,186 @@
+"""What a client may send as `model`, and what it stands for: experts, strategies, aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from mixture.config import STRATEGY_NAMES, AliasConfig, Config, StrategyOptions
+from mixture.errors import InvalidQuery, UnknownModel
+from mixture.strategies import create, direct
+from mixture.types import Ability, Expert, Panel, Query, Strategy
+
+Kind = Literal["expert", "strategy", "alias"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What one request asks for beside its model. None means: as configured."""
+
+    strategy: str | None = None
+    experts: tuple[str, ...] | None = None
+    voting_threshold: float | None = None
+    n: int | None = None
+    max_latency_ms: float | None = None
+    expose_proposals: bool = False
+
+    @property
+    def options(self) -> StrategyOptions:
+        """The strategy options that this request sets. Raises InvalidQuery, naming the field."""
+        try:
+            return StrategyOptions(experts=self.experts, voting_threshold=self.voting_threshold, n=self.n)
+        except ValidationError as error:
+            fault = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(("mixture", *map(str, fault["loc"])))
+            raise InvalidQuery(f"{where}: {fault['msg']}", param=where) from None
+
+    @property
+    def reshape(self) -> bool:
+        """Whether the model's own strategy can't be used as it stands."""
+        return not (self.strategy is None and self.experts is None and self.voting_threshold is None and self.n is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a model name stands for, ready to be run."""
+
+    kind: Kind
+    executed: str
+    strategy: Strategy
+    experts: Mapping[str, Expert]
+    """The experts that it may ask."""
+    abilities: frozenset[Ability]
+    """What every one of them can do: a query that needs no more can be run with all."""
+
+
+NO_WISHES = Wishes()
+
+
+class Models:
+    """Every model name of a server."""
+
+    def __init__(self, config: Config, experts: Mapping[str, Expert]) -> None:
+        self._config = config
+        self._experts = experts
+        self._targets: dict[str, Target] = {}
+        for name in experts:
+            self._targets[name] = self._expert(name, "expert")
+        for name in STRATEGY_NAMES:
+            self._targets[name] = self._strategy(name, StrategyOptions(), "strategy")
+        self._targets["auto"] = self._targets[config.strategy]
+        for name, alias in config.aliases.items():
+            self._targets[name] = self._alias(alias)
+
+    @property
+    def names(self) -> Mapping[str, Target]:
+        """Every name, with what it stands for."""
+        return self._targets
+
+    def resolve(self, model: str, wishes: Wishes = NO_WISHES) -> Target:
+        """What `model` means with these wishes.
+
+        Raises UnknownModel, or InvalidQuery when the wishes can't be had of it.
+        """
+        name = model if model in self._targets else model.removeprefix("mixture/")
+        target = self._targets.get(name)
+        if target is None:
+            raise UnknownModel(self._unknown(model), param="model")
+        return self._reshaped(name, target, wishes) if wishes.reshape else target
+
+    def able(self, target: Target, query: Query) -> Mapping[str, Expert]:
+        """The experts of `target` that can do what `query` needs. Raises InvalidQuery when none can."""
+        needs = query.needs
+        if needs <= target.abilities:
+            return target.experts
+        able = {name: e for name, e in target.experts.items() if needs <= e.card.abilities}
+        if not able:
+            raise self._unable(target, needs)
+        return able
+
+    def panel(self, target: Target, query: Query, panel: Panel) -> Panel:
+        """`panel` with only the experts that may and can answer `query`."""
+        experts = self.able(target, query)
+        return panel if experts is panel.experts else replace(panel, experts=experts)
+
+    def _unable(self, target: Target, needs: frozenset[Ability]) -> InvalidQuery:
+        missing = sorted(n for n in needs if not any(n in e.card.abilities for e in target.experts.values()))
+        lacking = missing or sorted(needs)
+        elsewhere = sorted(name for name, e in self._experts.items() if needs <= e.card.abilities)
+        hint = f"models that can: {', '.join(elsewhere)}" if elsewhere else "no configured expert can"
+        one = len(target.experts) == 1
+        asked = next(iter(target.experts)) if one else "no single expert of this model"
+        verb = "does not support" if one else "supports"
+        words = ", ".join("images" if need == "vision" else _FIELDS[need] for need in lacking)
+        message = f"{asked} {verb} {words} ({hint})"
+        return InvalidQuery(message, param=_FIELDS[lacking[0]], code="unsupported_parameter")
+
+    def _reshaped(self, name: str, target: Target, wishes: Wishes) -> Target:
+        if wishes.strategy is not None and wishes.strategy not in ("auto", *STRATEGY_NAMES):
+            known = ", ".join(("auto", *STRATEGY_NAMES))
+            raise InvalidQuery(f"unknown strategy {wishes.strategy!r}; known: {known}", param="mixture.strategy")
+        alias = self._config.aliases.get(name)
+        if target.kind == "expert" or (alias is not None and alias.expert is not None):
+            raise InvalidQuery(
+                f"the model {name!r} is one expert: wishes about strategies need a strategy, an alias of one, or "
+                "`auto` as the model",
+                param="mixture",
+            )
+        own = alias or StrategyOptions()
+        if wishes.experts is not None and not wishes.experts:
+            raise InvalidQuery("name at least one expert, or leave the field out", param="mixture.experts")
+        unknown = sorted(set(wishes.experts or ()) - set(self._experts))
+        if unknown:
+            known = ", ".join(self._experts)
+            raise InvalidQuery(f"unknown expert {unknown[0]!r}; known: {known}", param="mixture.experts")
+        asked = self._config.strategy if wishes.strategy == "auto" else wishes.strategy
+        return self._strategy(asked or target.executed, merged(own, wishes.options), target.kind)
+
+    def _alias(self, alias: AliasConfig) -> Target:
+        if alias.expert is not None:
+            return self._expert(alias.expert, "alias")
+        return self._strategy(alias.strategy or self._config.strategy, alias, "alias")
+
+    def _expert(self, name: str, kind: Kind) -> Target:
+        expert = self._experts[name]
+        return Target(kind, "expert", direct(name), {name: expert}, expert.card.abilities)
+
+    def _strategy(self, name: str, own: StrategyOptions, kind: Kind) -> Target:
+        base = self._config.strategies.get(name, StrategyOptions())
+        server = StrategyOptions(
+            specialist_map=self._config.specialist_map or None, fallback_order=self._config.fallback_order or None
+        )
+        options = merged(merged(server, base), own)
+        chosen = self._experts if options.experts is None else {n: self._experts[n] for n in options.experts}
+        abilities = frozenset.intersection(*(e.card.abilities for e in chosen.values())) if chosen else frozenset()
+        return Target(kind, name, create(name, options), chosen, abilities)
+
+    def _unknown(self, model: str) -> str:
+        shown = model[:128]
+        near = get_close_matches(shown, self._targets, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return f"the model {shown!r} does not exist; {hint}GET /v1/models lists all"
+
+
+_FIELDS: Mapping[str, str] = {
+    "tools": "tools",
+    "vision": "messages",
+    "json": "response_format",
+    "n": "n",
+    "stop": "stop",
+    "seed": "seed",
+    "logprobs": "logprobs",
+}
+
+
+def merged(base: StrategyOptions, over: StrategyOptions) -> StrategyOptions:
+    """`base` with every field that `over` sets."""
+    fields = {**_set(base), **_set(over)}
+    return StrategyOptions(**fields)
+
+
+def _set(options: StrategyOptions) -> dict[str, Any]:
+    return {name: value for name in StrategyOptions.model_fields if (value := getattr(options, name)) is not None}

@@ -1,0 +1,1 @@
+"""Routers: which experts suit a query, and why."""

@@ -1,0 +1,103 @@
+"""What a text is about: the domains whose words and patterns it shows. Pure, and a matter of microseconds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from mixture.routing.domains import BY_NAME, DOMAINS, MARKS
+from mixture.types import Query
+
+FIRST, LAST = 2_000, 500
+"""Characters that are looked at, at the beginning and at the end: instructions stand at either."""
+PATTERN = 3.0
+"""What a pattern counts; a word counts 1."""
+SHOWN = 6
+"""Matches that are named as reasons."""
+
+_WORD = re.compile(r"[a-z][a-z0-9_+/;-]*[a-z0-9_+]|[a-z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """The domains that a text shows, strongest first, with what was found of each."""
+
+    scores: Mapping[str, float] = field(default_factory=dict)
+    matched: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def task(self) -> str:
+        """The strongest domain; `general` when there is none."""
+        return next(iter(self.scores), "general")
+
+
+def classify(text: str) -> Topic:
+    """The domains that `text` shows. Equal ones stay in the order of `mixture.routing.domains.DOMAINS`."""
+    seen = _looked_at(text)
+    words = _words(seen)
+    found: dict[str, dict[str, float]] = {}
+    for word in sorted(words & _DOMAINS_OF.keys()):
+        for name in _DOMAINS_OF[word]:
+            found.setdefault(name, {})[word] = 1.0
+    for name, pattern in _PATTERNS:
+        if not words.isdisjoint(pattern.needs) and pattern.regex.search(seen) is not None:
+            found.setdefault(name, {})[pattern.shows] = PATTERN
+    return _ranked(found)
+
+
+def _ranked(found: dict[str, dict[str, float]]) -> Topic:
+    for name in tuple(found):
+        implied = BY_NAME[name].implies
+        if implied is not None:
+            found.setdefault(implied, found[name])
+    scores = {name: sum(found[name].values()) for name in _ORDER if name in found}
+    ranked = sorted(scores, key=lambda name: -scores[name])
+    return Topic({n: scores[n] for n in ranked}, {n: tuple(found[n])[:SHOWN] for n in ranked})
+
+
+def topic(query: Query) -> Topic:
+    """What a conversation is about: its last message from the user or, when that shows nothing ("make it shorter"), the
+    one before it.
+    """
+    asked = [message for message in query.messages if message.role == "user"][-2:]
+    for message in reversed(asked):
+        found = classify(message.text)
+        if found.scores:
+            return found
+    return Topic()
+
+
+def named(task: str) -> frozenset[str]:
+    """Every word by which a configuration may call the domain `task`: its name and its skills; none for another word,
+    unless it is a skill itself.
+    """
+    domain = BY_NAME.get(task)
+    if domain is not None:
+        return domain.skills | {domain.name}
+    return frozenset({task}) if task in _SKILLS or task == "general" else frozenset()
+
+
+def _looked_at(text: str) -> str:
+    return text if len(text) <= FIRST + LAST else f"{text[:FIRST]}\n{text[-LAST:]}"
+
+
+def _words(text: str) -> set[str]:
+    """The words of `text` in lower case, its pairs of words that could be a phrase, and the marks that it shows."""
+    words = _WORD.findall(text.lower())
+    found = set(words)
+    if not _FIRST_WORDS.isdisjoint(found):
+        found |= {f"{one} {other}" for one, other in pairwise(words) if one in _FIRST_WORDS}
+    found |= {name for name, mark in MARKS if mark.search(text) is not None}
+    return found
+
+
+_ORDER = tuple(BY_NAME)
+_SKILLS = frozenset[str]().union(*(domain.skills for domain in DOMAINS))
+_PATTERNS = tuple((domain.name, pattern) for domain in DOMAINS for pattern in domain.patterns)
+_DOMAINS_OF: dict[str, tuple[str, ...]] = {}
+for _domain in DOMAINS:
+    for _entry in _domain.words:
+        _DOMAINS_OF[_entry] = (*_DOMAINS_OF.get(_entry, ()), _domain.name)
+_FIRST_WORDS = frozenset(entry.partition(" ")[0] for entry in _DOMAINS_OF if " " in entry)

@@ -1,0 +1,119 @@
+"""Text to numbers at a small part of a millisecond: hashed words and characters, and the shape of the request.
+
+Nothing here is learned and nothing is shipped: the same text gives the same numbers in every process (CRC-32 and a
+polynomial rolling hash, never Python's own seeded `hash`). What a bucket is worth is learned from an outcome log by
+`mixture.routing.features`. Feature hashing: Weinberger et al. 2009 (arXiv 0902.2206).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from mixture.routing.shape import shape
+
+Floats = npt.NDArray[np.float32]
+Buckets = npt.NDArray[np.uint32]
+
+BUCKETS = 1 << 18
+"""Buckets of each hash table."""
+HEAD, TAIL = 6_000, 2_000
+"""Characters read of a long text, from its beginning and from its end: the cost of a decision is bounded."""
+
+_TOKEN = re.compile(r"[^\W\d_]+|\d+|_+|[^\w\s]|\n")
+_BREAK = re.compile(r"([.!?;,:\n]+|\b(?:and|then|but)\b)", re.IGNORECASE)
+_DANGLING = re.compile(r"(?:[\s,;:]|\b(?:and|then|but)\b)+$", re.IGNORECASE)
+_SPEAKER = re.compile(r"^\W*(system|developer|admin\w*|router)\W*$", re.IGNORECASE)
+_OVERRIDE = re.compile(
+    r"\b(ignore|disregard|forget|override)\b.*\b(above|before|previous|prior|earlier|instructions?|rules?|polic\w+)\b",
+    re.IGNORECASE,
+)
+_CHOICE = re.compile(
+    r"\b(choose|select|use|pick|route|send|forward|switch|escalate|prefer|call|give|assign|ignore|answer)\w*\b",
+    re.IGNORECASE,
+)
+_TARGET = re.compile(
+    r"\b(rout(er|ing)|(dear|cheap|strong|weak|pric|cost|expens|premium|powerful|capable|large|small|best|top)\w*[\s-]+"
+    r"(\w+[\s-]+)?(model|expert|llm|tier)s?|gpt[\w.-]*|claude[\w.-]*|gemini[\w.-]*)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """A text as features: buckets of its words and of its characters with their counts, and its shape."""
+
+    words: Buckets
+    word_counts: Floats
+    chars: Buckets
+    char_counts: Floats
+    shape: Floats
+
+
+def encode(text: str) -> Encoding:
+    """The features of `text`; any text has them, the empty one too."""
+    text = readable(text)
+    words, word_counts = np.unique(_word_hashes(text), return_counts=True)
+    chars, char_counts = np.unique(_char_hashes(text), return_counts=True)
+    return Encoding(words, word_counts.astype(np.float32), chars, char_counts.astype(np.float32), shape(text))
+
+
+def readable(text: str) -> str:
+    """What a decision is made from: `text` cut to a bounded length, without clauses that address the router.
+
+    Who asks for a model by name or price does so with the request's fields; words in a prompt, which may come from a
+    web page or a document, must not move a request to another price class.
+    """
+    if len(text) > HEAD + TAIL:
+        text = f"{text[:HEAD]}\n{text[-TAIL:]}"
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    if _TARGET.search(text) is None and _OVERRIDE.search(text) is None:
+        return text.strip()
+    pieces = [*_BREAK.split(text), ""]
+    kept: list[str] = []
+    dropped = False
+    for clause, end in zip(pieces[::2], pieces[1::2], strict=True):
+        dropped = _addresses_router(clause) or (dropped and not clause.strip())
+        if not dropped:
+            kept += (clause, end)
+    return _DANGLING.sub("", "".join(kept)).strip()
+
+
+def _addresses_router(clause: str) -> bool:
+    return any(pattern.search(clause) for pattern in (_OVERRIDE, _SPEAKER)) or (
+        _TARGET.search(clause) is not None and _CHOICE.search(clause) is not None
+    )
+
+
+def _word_hashes(text: str) -> Buckets:
+    """Buckets of single words and of pairs; a number counts by its digits only, so that values don't matter."""
+    hashes: list[int] = []
+    before = 0
+    for token in _TOKEN.findall(text.lower()):
+        if token[0].isdigit():
+            token = "#" * min(len(token), 5)
+        code = token.encode(errors="replace")
+        hashes.append(crc32(code))
+        hashes.append(crc32(code, before))
+        before = hashes[-2]
+    return np.array(hashes, dtype=np.uint64).astype(np.uint32) & np.uint32(BUCKETS - 1)
+
+
+def _char_hashes(text: str) -> Buckets:
+    """Buckets of all runs of three to five bytes in the lower-cased text, white space made one blank."""
+    line = f" {' '.join(text.lower().split())} ".encode(errors="replace")
+    data = np.frombuffer(line, dtype=np.uint8).astype(np.uint32) + np.uint32(1)
+    rolled, parts = data, []
+    for length in range(2, 6):
+        rolled = rolled[:-1] * np.uint32(0x01000193) ^ data[length - 1 :]
+        if length > 2:
+            parts.append(rolled * np.uint32(0x9E3779B1) >> np.uint32(14))
+        if len(rolled) < 2:
+            break
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32)

@@ -1,0 +1,176 @@
+"""From encoded texts to feature vectors: what is learned about the features themselves, from prompts alone.
+
+A vector has a sparse part (hashed words and characters, each weighted by inverse document frequency and brought to
+length one) and a dense part: the standardised shape, and random Fourier features of it, which let a linear model bend
+(Rahimi and Recht 2007). A heavier encoder's embedding may be added to the dense part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from mixture.routing.encoder import BUCKETS, Encoding
+from mixture.routing.shape import BENT_SIZE, LENGTH, SHAPE_SIZE
+
+Floats = npt.NDArray[np.float32]
+
+FREQUENCIES = 192
+"""Random frequencies of the shape's bend: twice as many features."""
+HALF = 0.5**0.5
+"""The length of each of the two sparse blocks, words and characters: together they have length one."""
+CLIP = 4.0
+"""Standard deviations beyond which a shape counts as no stranger."""
+FLOOR = 0.25
+"""The least spread of a shape's number when strangeness is measured: what never varied may not vary much."""
+STORED = ("rarity", "mean", "spread", "frequencies", "limits")
+"""The fields that are stored as they are."""
+ORDINARY = 0.995
+"""A request is strange when its shape, or its share of unknown buckets, lies beyond this quantile of the log's own."""
+
+
+TOLERATED = 2.0, 0.2
+"""The least limits: a log of prompts that are all alike would else call every other prompt strange."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """What each dense part of a vector weighs beside its words and characters, which weigh one: squared lengths."""
+
+    line: float = 0.0
+    bend: float = 0.6
+    embedding: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """One request: positions and values in the sparse part, and the dense part."""
+
+    positions: npt.NDArray[np.int64]
+    values: Floats
+    dense: Floats
+    strange: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The map from encodings to vectors. `position` leads from a bucket to its place in the sparse part or to -1;
+    `limits` are those of shape and unknown buckets beyond which a request is unlike every prompt of the log.
+    """
+
+    position: npt.NDArray[np.int32]
+    rarity: Floats
+    mean: Floats
+    spread: Floats
+    frequencies: Floats
+    limits: Floats
+    scales: Scales
+
+    @classmethod
+    def fit(cls, encodings: Sequence[Encoding], scales: Scales | None = None, least: int = 2) -> Features:
+        """Learn which buckets occur in at least `least` prompts, how rare they are, and how shapes vary."""
+        scales = scales or Scales()
+        counts = np.zeros(2 * BUCKETS, dtype=np.int64)
+        for encoding in encodings:
+            counts[encoding.words] += 1
+            counts[encoding.chars.astype(np.int64) + BUCKETS] += 1
+        kept = np.flatnonzero(counts >= min(least, len(encodings)))
+        position = np.full(2 * BUCKETS, -1, dtype=np.int32)
+        position[kept] = np.arange(len(kept), dtype=np.int32)
+        rarity = np.log((1 + len(encodings)) / (1 + counts[kept])) + 1
+        shapes = np.array([encoding.shape for encoding in encodings], dtype=np.float64)
+        spread = shapes.std(0)
+        active = max(1, int((spread[:BENT_SIZE] > 1e-6).sum()))
+        drawn = np.random.Generator(np.random.PCG64(7)).standard_normal((BENT_SIZE, FREQUENCIES))
+        fitted = cls(
+            position=position,
+            rarity=rarity.astype(np.float32),
+            mean=shapes.mean(0).astype(np.float32),
+            spread=np.where(spread > 1e-6, spread, np.inf).astype(np.float32),
+            frequencies=(drawn * np.sqrt(2 / active)).astype(np.float32),
+            limits=np.full(2, np.inf, dtype=np.float32),
+            scales=scales,
+        )
+        by_others = np.where(counts > least, position, -1)
+        found = np.array([fitted._strangeness(encoding, by_others) for encoding in encodings])
+        return replace(fitted, limits=np.maximum(np.quantile(found, ORDINARY, axis=0), TOLERATED).astype(np.float32))
+
+    def _strangeness(self, encoding: Encoding, position: npt.NDArray[np.int32]) -> tuple[float, float]:
+        """How far the shape lies from the log's (mean square, in spreads), and the share of unknown buckets."""
+        spread = np.where(np.isfinite(self.spread), np.maximum(self.spread, FLOOR), FLOOR)
+        away = (encoding.shape - self.mean) / spread
+        places = position[encoding.chars.astype(np.int64) + BUCKETS]
+        return float(away @ away) / SHAPE_SIZE, float((places < 0).mean()) if len(places) else 1.0
+
+    @property
+    def sparse_size(self) -> int:
+        """The length of the sparse part."""
+        return len(self.rarity)
+
+    def vector(self, encoding: Encoding, embedding: Floats | None = None) -> Vector:
+        """One request's vector."""
+        words = self._block(encoding.words, encoding.word_counts, 0)
+        chars = self._block(encoding.chars, encoding.char_counts, BUCKETS)
+        return Vector(
+            np.concatenate([words[0], chars[0]]),
+            np.concatenate([words[1], chars[1]]),
+            self.dense(encoding.shape, embedding),
+            bool((np.array(self._strangeness(encoding, self.position)) > self.limits).any()),
+        )
+
+    def length(self, encoding: Encoding) -> float:
+        """How long the question is: the logarithm of its words, in spreads from the log's mean."""
+        away = (encoding.shape[LENGTH] - self.mean[LENGTH]) / self.spread[LENGTH]
+        return float(min(CLIP, max(-CLIP, away)))
+
+    def matrix(self, vectors: Sequence[Vector]) -> tuple[sparse.csr_matrix, Floats]:
+        """Vectors stacked: the sparse parts as a sparse matrix, the dense parts as an array."""
+        lengths = np.cumsum([0, *(len(vector.positions) for vector in vectors)])
+        values = np.concatenate([vector.values for vector in vectors])
+        positions = np.concatenate([vector.positions for vector in vectors])
+        shape = (len(vectors), self.sparse_size)
+        return sparse.csr_matrix((values, positions, lengths), shape=shape), np.array([v.dense for v in vectors])
+
+    def _block(
+        self, buckets: npt.NDArray[np.uint32], counts: Floats, offset: int
+    ) -> tuple[npt.NDArray[np.int64], Floats]:
+        places = self.position[buckets.astype(np.int64) + offset]
+        known = places >= 0
+        places = places[known]
+        values = (1 + np.log(counts[known])) * self.rarity[places]
+        length = float(np.sqrt(values @ values))
+        return places.astype(np.int64), (values * (HALF / length if length else 0.0)).astype(np.float32)
+
+    def dense(self, shape: Floats, embedding: Floats | None) -> Floats:
+        """The dense part for one shape, or for many at once (rows x `SHAPE_SIZE`)."""
+        line = np.clip((shape - self.mean) / self.spread, -CLIP, CLIP)
+        angles = line[..., :BENT_SIZE] @ self.frequencies
+        bend = np.concatenate([np.cos(angles), np.sin(angles)], axis=-1) * (self.scales.bend / FREQUENCIES) ** 0.5
+        parts = [line * (self.scales.line / SHAPE_SIZE) ** 0.5, bend]
+        if embedding is not None:
+            parts.append(np.asarray(embedding, dtype=np.float32) * self.scales.embedding**0.5)
+        return np.concatenate(parts, axis=-1).astype(np.float32)
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """What has to be stored to have these features again."""
+        return {"buckets": np.flatnonzero(self.position >= 0).astype(np.int32)} | {
+            name: getattr(self, name) for name in STORED
+        }
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, npt.NDArray[np.generic]], scales: Scales) -> Features:
+        """The features that `arrays` describe. Raises ValueError when they don't belong together."""
+        buckets = arrays["buckets"].astype(np.int64)
+        kept = {name: arrays[name].astype(np.float32) for name in STORED}
+        sizes = (len(buckets), SHAPE_SIZE, SHAPE_SIZE, (BENT_SIZE, FREQUENCIES), 2)
+        if tuple(kept[name].shape for name in STORED) != tuple(np.broadcast_shapes(size) for size in sizes):
+            raise ValueError("the stored features have other sizes than this version's")
+        if len(buckets) and not (buckets.min() >= 0 and buckets.max() < 2 * BUCKETS):
+            raise ValueError("the stored features name buckets that don't exist")
+        position = np.full(2 * BUCKETS, -1, dtype=np.int32)
+        position[buckets] = np.arange(len(buckets), dtype=np.int32)
+        return cls(position=position, scales=scales, **kept)

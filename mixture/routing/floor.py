@@ -1,0 +1,101 @@
+"""The quality floor: "at least 95% of the strong expert's quality, at the least cost", as a promise with a bound.
+
+A rule that routes more and more requests to cheaper experts is tested on a calibration log, from the safest setting on;
+the last setting is taken whose loss is certified before the first that is not (fixed-sequence testing: Angelopoulos et
+al. 2021, Learn then Test, arXiv 2110.01052). Conformal risk control (arXiv 2208.02814) would hold the loss on average
+over calibration logs only; here it holds for at least 1 - delta of them. The certificate is the betting test of
+Waudby-Smith and Ramdas (2020, arXiv 2010.09686), valid at any sample size and near the normal bound in width. A promise
+for the next requests themselves has to allow for their own chance too: there the empirical Bernstein bound (Maurer and
+Pontil 2009, arXiv 0907.3740) is taken over both samples at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Doubles = npt.NDArray[np.float64]
+
+STEPS = 100
+"""Settings that are tried, from nothing routed to everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A calibrated rule: a request may go to a cheaper expert when the gain of the best over it is predicted below
+    `threshold` (-inf: never). `share` is the part of the calibration log that does, `rows` the log's size.
+    """
+
+    quality: float
+    threshold: float
+    share: float
+    rows: int
+
+
+def calibrate(
+    gains: npt.ArrayLike,
+    cheap: npt.ArrayLike,
+    strong: npt.ArrayLike,
+    quality: float = 0.95,
+    delta: float = 0.05,
+    horizon: int | None = None,
+) -> Floor:
+    """The threshold under which requests may go to the cheap choice, so that quality stays at least `quality` times the
+    strong expert's, with probability at least 1 - `delta` over calibration logs.
+
+    `gains` are predicted (never by a predictor that has seen these rows), `cheap` and `strong` the scores (0..1) that
+    the two choices reached. With `horizon` the promise covers the average over the next so many requests themselves,
+    whose own chance is then allowed for, instead of the long run. Raises ValueError for a quality outside 0..1.
+    """
+    if not 0 <= quality <= 1:
+        raise ValueError("quality must lie between 0 and 1")
+    predicted, low, high = (np.asarray(values, dtype=np.float64) for values in (gains, cheap, strong))
+    order = np.random.default_rng(0).permutation(len(predicted))
+    predicted, low, high = predicted[order], low[order], high[order]
+    best = Floor(quality, -math.inf, 0.0, len(predicted))
+    for threshold in np.unique(np.quantile(predicted, np.arange(1, STEPS + 1) / STEPS)) if len(predicted) else ():
+        below = predicted <= threshold
+        if not _certified(np.where(below, low, high) - quality * high, quality, delta, horizon):
+            break
+        best = Floor(quality, float(threshold), float(below.mean()), len(predicted))
+    return best
+
+
+def _certified(margins: Doubles, quality: float, delta: float, horizon: int | None) -> bool:
+    """Whether the mean of `margins`, which lie between -`quality` and 1, is certainly not negative."""
+    unit = (margins + quality) / (1 + quality)
+    least = quality / (1 + quality)
+    if horizon is None:
+        return exceeds(unit, least, delta)
+    depth = math.log(2 / delta)
+    fewest = min(len(unit), horizon)
+    if fewest < 2:
+        return False
+    both = 1 / len(unit) + 1 / horizon
+    fall = math.sqrt(2 * float(unit.var(ddof=1)) * depth * both) + 7 * depth / (3 * (fewest - 1))
+    return float(unit.mean()) - fall >= least
+
+
+def exceeds(values: Doubles, least: float, delta: float) -> bool:
+    """Whether `values` (in 0..1, independent) show, with an error of at most `delta`, that their mean exceeds `least`.
+
+    A gambler who bets on each value in turn that it lies above `least`, with stakes set by the values before it, grows
+    rich by 1 / `delta` with probability at most `delta` when the mean does not exceed it.
+    """
+    if not len(values) or not 0 < least < 1:
+        return len(values) > 0 and least <= 0
+    steps = np.arange(1, len(values) + 1)
+    means = (0.5 + np.cumsum(values)) / (steps + 1)
+    spreads = (0.25 + np.cumsum((values - means) ** 2)) / (steps + 1)
+    before = np.concatenate([[0.25], spreads[:-1]])
+    stakes = np.minimum(np.sqrt(2 * math.log(1 / delta) / (len(values) * before)), 0.75 / least)
+    return bool(np.cumsum(np.log1p(stakes * (values - least))).max() > math.log(1 / delta))
+
+
+def routed(gains: Sequence[float] | Doubles, floor: Floor) -> npt.NDArray[np.bool_]:
+    """Which requests the floor lets go to the cheap choice."""
+    return np.asarray(gains, dtype=np.float64) <= floor.threshold

@@ -1,0 +1,111 @@
+"""The keyword router: experts by the skills on their cards, for what the words of the query show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mixture.routing.classification import Topic, topic
+from mixture.routing.domains import BY_NAME, GENERAL, NARROW
+from mixture.types import ExpertCard, Query, Route
+
+_NAME_PARTS = re.compile(r"[^a-z]+")
+
+
+class KeywordRouter:
+    """Orders experts by how well their skills suit the task. Names, prices and wishes in the prompt have no influence:
+    nobody can talk their way to a dearer expert.
+
+    An exact or quoting expert (all of whose skills are narrow, see `domains`) stands first when the query shows its
+    domain, and is left out when it does not. Then come experts with a skill for the task, the more specific ones first;
+    then those that are for everything; then the rest. What is equal stays as it is listed.
+    """
+
+    async def route(self, query: Query, cards: Sequence[ExpertCard]) -> Route:
+        """The experts to ask, best first."""
+        found = topic(query)
+        fits = [fit(card, found) for card in cards]
+        ranked = sorted(zip(fits, cards, strict=True), key=lambda pair: pair[0].rank)
+        asked = [(one, card) for one, card in ranked if not one.useless] or ranked
+        names = tuple(card.name for _, card in asked)
+        return Route(names, _why(found, *asked[0]), _signals(found)) if asked else Route((), "there are no experts")
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How well an expert suits a topic."""
+
+    score: float
+    skills: tuple[str, ...]
+    """Its skills that made the score."""
+    narrow: bool
+    general: bool
+    breadth: int
+
+    @property
+    def useless(self) -> bool:
+        """Whether it would only decline."""
+        return self.narrow and self.score == 0
+
+    @property
+    def rank(self) -> tuple[bool, float, bool, int]:
+        """Smaller is better."""
+        suited = self.score > 0
+        return (not (self.narrow and suited), -self.score, not self.general, self.breadth if suited else 0)
+
+
+def fit(card: ExpertCard, found: Topic) -> Fit:
+    """How well the expert of `card` suits what was `found`."""
+    known = _profile(card.skills, card.name)
+    score, matched = 0.0, frozenset[str]()
+    for name, strength in found.scores.items():
+        matching = known.skills & BY_NAME[name].skills
+        if matching:
+            score += strength
+            matched |= matching
+    return Fit(score, tuple(sorted(matched)), known.narrow, known.general, len(known.skills))
+
+
+def narrow(card: ExpertCard) -> bool:
+    """Whether all that the expert does is to calculate, or to quote documents."""
+    return _profile(card.skills, card.name).narrow
+
+
+@dataclass(frozen=True, slots=True)
+class _Profile:
+    """What a card says of its expert, for every query alike."""
+
+    skills: frozenset[str]
+    narrow: bool
+    general: bool
+
+
+@lru_cache(maxsize=4096)
+def _profile(listed: tuple[str, ...], name: str) -> _Profile:
+    skills = _skills(listed, name)
+    return _Profile(skills, bool(skills) and skills <= NARROW, not skills or bool(skills & GENERAL))
+
+
+def _skills(listed: tuple[str, ...], name: str) -> frozenset[str]:
+    """The skills in lower case. Without any, the words of the expert's name that name a skill are taken."""
+    if listed:
+        return frozenset(skill.lower() for skill in listed)
+    return frozenset(part for part in _NAME_PARTS.split(name.lower()) if part in _ALL)
+
+
+_ALL = frozenset[str]().union(*(domain.skills for domain in BY_NAME.values()))
+
+
+def _why(found: Topic, best: Fit, card: ExpertCard) -> str:
+    if not found.scores:
+        return f"no kind of task stands out; {card.name} is {'for everything' if best.general else 'listed first'}"
+    shown = ", ".join(found.matched[found.task])
+    if not best.skills:
+        return f"{found.task} ({shown}); nobody is made for it, {card.name} comes nearest"
+    return f"{found.task} ({shown}); {card.name} is for {', '.join(best.skills)}"
+
+
+def _signals(found: Topic) -> dict[str, object]:
+    return {"task": found.task, "scores": dict(found.scores), "matched": {k: list(v) for k, v in found.matched.items()}}

@@ -1,0 +1,98 @@
+"""A predictor on disk: one `.npz` of plain arrays with a JSON header that names the version. No pickle is ever read."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import asdict
+from math import nan
+from os import fsync
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mixture.errors import InvalidQuery
+from mixture.routing.features import Features, Scales
+from mixture.routing.predictor import Predictor, Record, Topics
+
+VERSION = 1
+"""The format's version. It changes when a stored predictor would be read with another meaning, encoder included."""
+_WEIGHTS = ("sparse", "dense", "base", "effort")
+_TOPICS = ("topic_sparse", "topic_dense", "topic_base")
+
+
+class PredictorError(InvalidQuery):
+    """The stored predictor can't be used; `message` says why and what to do."""
+
+
+def save(predictor: Predictor, path: str | Path) -> None:
+    """Write `predictor` to `path`, whole or not at all."""
+    topics = predictor.topics
+    header: dict[str, Any] = {
+        "version": VERSION,
+        "experts": predictor.experts,
+        "records": [
+            {name: (None if value != value else value) for name, value in asdict(record).items()}
+            for record in predictor.records
+        ],
+        "scales": asdict(predictor.features.scales),
+        "topics": None if topics is None else [list(topics.names), topics.sharpness, topics.scale],
+    }
+    arrays = predictor.features.arrays() | {name: getattr(predictor, name) for name in _WEIGHTS}
+    if topics is not None:
+        arrays |= dict(zip(_TOPICS, (topics.sparse, topics.dense, topics.base), strict=True))
+    target = Path(path)
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    with unfinished.open("wb") as file:
+        np.savez_compressed(file, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **arrays)
+        file.flush()
+        fsync(file.fileno())
+    unfinished.replace(target)
+
+
+def load(path: str | Path) -> Predictor:
+    """The predictor at `path`.
+
+    Raises PredictorError when the file is missing, damaged, of another version, or holds anything but plain arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        header = json.loads(arrays.pop("header").tobytes())
+        if header.get("version") != VERSION:
+            raise PredictorError(f"{path}: version {header.get('version')!r}, not {VERSION}: calibrate again")
+        return _rebuilt(header, arrays)
+    except OSError as error:
+        raise PredictorError(f"{path}: {error.strerror or 'not a stored predictor'}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise PredictorError(f"{path}: not a stored predictor, or damaged: {error}") from None
+
+
+def _rebuilt(header: dict[str, Any], arrays: dict[str, npt.NDArray[np.generic]]) -> Predictor:
+    features = Features.restore(arrays, Scales(**header["scales"]))
+    experts = tuple(map(str, header["experts"]))
+    weights = {name: arrays[name].astype(np.float32) for name in _WEIGHTS}
+    if not all(np.isfinite(array).all() for array in weights.values()):
+        raise ValueError("a weight is not a number")
+    count, dense = len(experts), len(weights["dense"])
+    expected = ((features.sparse_size, count), (dense, count), (count,), (count,))
+    if tuple(array.shape for array in weights.values()) != expected or len(header["records"]) != count:
+        raise ValueError("sizes don't belong together")
+    records = tuple(_record(record) for record in header["records"])
+    topics = None
+    if header["topics"] is not None:
+        names, sharpness, scale = header["topics"]
+        sparse, inner, base = (arrays[name].astype(np.float32) for name in _TOPICS)
+        if sparse.shape != (features.sparse_size, len(names)) or inner.shape != (dense - len(names), len(names)):
+            raise ValueError("sizes of the topics don't belong together")
+        topics = Topics(tuple(names), sparse, inner, base, float(sharpness), float(scale))
+    return Predictor(features, experts, records, topics=topics, **weights)
+
+
+def _record(stored: dict[str, Any]) -> Record:
+    figures = {
+        name: nan if stored[name] is None else float(stored[name]) for name in ("quality", "cost_usd", "latency_s")
+    }
+    return Record(int(stored["rows"]), **figures)

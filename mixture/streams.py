@@ -1,0 +1,236 @@
+"""All stream handling, once: collecting chunks, relaying them, coalescing them, and driving a coroutine that emits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, cast
+
+from mixture.types import (
+    Choice,
+    Chunk,
+    Completion,
+    Delta,
+    Emit,
+    Event,
+    Expert,
+    FinishReason,
+    Query,
+    ToolCall,
+    Usage,
+)
+
+T = TypeVar("T")
+
+
+async def ignore(event: Event) -> None:
+    """An `Emit` for callers who want only the answer."""
+
+
+def chunks(expert: Expert, query: Query) -> AsyncGenerator[Chunk, None]:
+    """`expert.stream(query)` as a generator that can be closed."""
+    return cast(AsyncGenerator[Chunk, None], expert.stream(query))
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One choice while it is being written."""
+
+    texts: list[str] = field(default_factory=list)
+    calls: dict[int, ToolCall] = field(default_factory=dict)
+    finish_reason: FinishReason | None = None
+    logprobs: list[Any] = field(default_factory=list)
+    annotations: list[Any] = field(default_factory=list)
+
+    def add(self, chunk: Chunk) -> None:
+        if chunk.text:
+            self.texts.append(chunk.text)
+        for call in chunk.tool_calls:
+            known = self.calls.get(call.index)
+            self.calls[call.index] = (
+                call if known is None else replace(known, arguments=known.arguments + call.arguments)
+            )
+        self.finish_reason = chunk.finish_reason or self.finish_reason
+        self.logprobs.extend(chunk.logprobs)
+        self.annotations.extend(chunk.annotations)
+
+    def choice(self) -> Choice:
+        calls = tuple(self.calls[index] for index in sorted(self.calls))
+        reason = self.finish_reason or ("tool_calls" if calls else "stop")
+        return Choice("".join(self.texts), calls, reason, tuple(self.logprobs), tuple(self.annotations))
+
+
+class Collector:
+    """Adds chunks up to a completion."""
+
+    __slots__ = ("_drafts", "usage")
+
+    def __init__(self) -> None:
+        self._drafts: dict[int, _Draft] = {}
+        self.usage: Usage | None = None
+
+    def add(self, chunk: Chunk) -> None:
+        """Take in the next chunk."""
+        draft = self._drafts.get(chunk.index)
+        if draft is None:
+            draft = self._drafts[chunk.index] = _Draft()
+        draft.add(chunk)
+        self.usage = chunk.usage or self.usage
+
+    def completion(self, expert: str) -> Completion:
+        """Everything taken in so far, as the answer of `expert`."""
+        choices = tuple(self._drafts[index].choice() for index in sorted(self._drafts))
+        return Completion(expert, choices or (Choice(),), self.usage or Usage())
+
+
+async def complete(expert: Expert, query: Query) -> Completion:
+    """The whole answer of `expert`; being cancelled closes its stream."""
+    collector = Collector()
+    async with aclosing(chunks(expert, query)) as stream:
+        async for chunk in stream:
+            collector.add(chunk)
+    return collector.completion(expert.card.name)
+
+
+async def relay(expert: Expert, query: Query, emit: Emit) -> Completion:
+    """The whole answer of `expert`, each chunk emitted as a `Delta` when it comes."""
+    if not query.stream:
+        return await complete(expert, query)
+    collector, name = Collector(), expert.card.name
+    async with aclosing(chunks(expert, query)) as stream:
+        async for chunk in stream:
+            collector.add(chunk)
+            await emit(Delta(name, chunk))
+    return collector.completion(name)
+
+
+def as_chunks(completion: Completion) -> list[Chunk]:
+    """A finished answer as one chunk a choice: sent whole, since it was not written live."""
+    pieces = [
+        Chunk(c.text, c.tool_calls, None, c.finish_reason, i, c.logprobs, c.annotations)
+        for i, c in enumerate(completion.choices)
+    ]
+    return [*pieces[:-1], replace(pieces[-1], usage=completion.usage)]
+
+
+async def present(completion: Completion, query: Query, emit: Emit) -> Completion:
+    """Emit a finished answer (a vote's winner, say) and return it."""
+    if query.stream:
+        for chunk in as_chunks(completion):
+            await emit(Delta(completion.expert, chunk))
+    return completion
+
+
+async def drive(run: Callable[[Emit], Awaitable[T]], ended: Callable[[T], Event]) -> AsyncGenerator[Event, None]:
+    """Turn a coroutine that emits events into an iterator of them; `ended` makes the last one from its result.
+
+    Closing the iterator cancels the coroutine and waits until it has let go of everything. The queue is bounded, so a
+    slow reader slows the writer down and nothing piles up.
+    """
+    queue: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=64)
+
+    async def work() -> T:
+        try:
+            return await run(queue.put)
+        finally:
+            if not _cancelling():
+                await queue.put(None)
+
+    task = asyncio.ensure_future(work())
+    try:
+        while (event := await queue.get()) is not None:
+            yield event
+        yield ended(await task)
+    finally:
+        await _stopped(task)
+
+
+async def _stopped(task: asyncio.Task[Any]) -> None:
+    """Cancel `task` and wait until it has let go of everything, also when one is cancelled again meanwhile: a server
+    that ends cancels requests whose clients have left already, and what their calls cost must still be noted.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    task.cancel()
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+            task.cancel()
+    if not task.cancelled():
+        task.exception()  # whoever stops it does not want to know
+    if cancelled is not None:
+        raise cancelled
+
+
+def _cancelling() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def coalesce(stream: AsyncGenerator[Chunk, None], interval: float = 0.02) -> AsyncGenerator[list[Chunk], None]:
+    """Batches of chunks: the first at once, then whatever came in each `interval` seconds, the tail without waiting.
+
+    A hop between processes costs about as much for many chunks as for one, so chunks cross it in batches. When the
+    reader is slower than the writer, at most `_MOST` chunks are held and the writer waits.
+    """
+    inbox = _Inbox()
+    task = asyncio.ensure_future(inbox.fill(stream))
+    try:
+        while batch := await inbox.take():
+            yield batch
+            await inbox.settle(interval)
+        await task
+    finally:
+        try:
+            await _stopped(task)
+        finally:
+            await stream.aclose()
+
+
+_MOST = 256
+
+
+class _Inbox:
+    """Chunks that came and were not taken yet."""
+
+    def __init__(self) -> None:
+        self._chunks: list[Chunk] = []
+        self._came = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._full = asyncio.Event()
+        self._ended = False
+
+    async def fill(self, stream: AsyncIterator[Chunk]) -> None:
+        """Take in all of `stream`, waiting while too much lies here."""
+        try:
+            async for chunk in stream:
+                self._chunks.append(chunk)
+                self._came.set()
+                if len(self._chunks) >= _MOST:
+                    self._full.set()
+                    self._taken.clear()
+                    await self._taken.wait()
+        finally:
+            self._ended = True
+            self._came.set()
+            self._full.set()
+
+    async def take(self) -> list[Chunk]:
+        """What lies here, at least one chunk; empty when the stream has ended."""
+        if not self._ended:
+            await self._came.wait()
+        batch, self._chunks = self._chunks, []
+        self._came.clear()
+        if not self._ended:
+            self._full.clear()
+        self._taken.set()
+        return batch
+
+    async def settle(self, interval: float) -> None:
+        """Wait `interval` seconds, or until it is full or the stream has ended."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(interval):
+                await self._full.wait()

@@ -1,0 +1,58 @@
+"""What happened to one request while it was answered: the makings of its `Report` and of its log line."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from mixture.metering import Span, covered
+from mixture.types import Call, Completion, Event, Plan, Planned, Proposed, Report, Route, Routed, Usage
+
+
+@dataclass(slots=True)
+class Trace:
+    """Filled while a request is answered, also when it fails."""
+
+    requested: str = "auto"
+    executed: str = ""
+    calls: list[Call] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+    """When each call was under way."""
+    route: Route | None = None
+    plan: Plan | None = None
+    proposals: list[Proposed] = field(default_factory=list)
+    started: float = field(default_factory=time.perf_counter)
+
+    def note(self, event: Event) -> None:
+        """Remember what the report needs of an event; the first route is the request's own."""
+        if isinstance(event, Routed):
+            if self.route is None:
+                self.route = event.route
+        elif isinstance(event, Planned):
+            self.plan = event.plan
+        elif isinstance(event, Proposed):
+            self.proposals.append(event)
+
+    @property
+    def overhead_ms(self) -> float:
+        """Milliseconds so far in which no call was under way: what was added to the experts' own time."""
+        return (time.perf_counter() - self.started - covered(self.spans)) * 1e3
+
+    def report(self, completion: Completion | None = None) -> Report:
+        """The report as of now; `completion` is None when the request failed."""
+        known = [call.cost_usd for call in self.calls if call.cost_usd is not None]
+        return Report(
+            strategy_requested=self.requested,
+            strategy_executed=self.executed,
+            calls=tuple(self.calls),
+            route=self.route,
+            plan=self.plan,
+            agreement=completion.agreement if completion else None,
+            quorum=completion.quorum if completion else None,
+            degraded=completion.degraded if completion else None,
+            confidence=completion.confidence if completion else None,
+            usage=sum((call.usage for call in self.calls), Usage()),
+            cost_usd=sum(known),
+            cost_complete=len(known) == len(self.calls),
+            latency_ms=(time.perf_counter() - self.started) * 1e3,
+        )

@@ -1,0 +1,232 @@
+"""What is answered and decided: chunks, completions, usage, prices, routes, plans, reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mixture.types.query import Ability, Query, ToolCall
+
+Location = Literal["embedded", "local", "external"]
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+Outcome = Literal["ok", "error", "timeout", "cancelled", "declined"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one or more calls. `prompt_tokens` includes `cached_tokens` and `cache_write_tokens`;
+    `completion_tokens` includes `reasoning_tokens`. `estimated` marks counts that the upstream did not report.
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.estimated or other.estimated,
+        )
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens. A cache price left out is the input price."""
+
+    input: float
+    output: float
+    cached_input: float | None = None
+    cache_write: float | None = None
+
+    def cost(self, usage: Usage) -> float:
+        """What `usage` costs, in US dollars."""
+        cached = self.input if self.cached_input is None else self.cached_input
+        written = self.input if self.cache_write is None else self.cache_write
+        plain = usage.prompt_tokens - usage.cached_tokens - usage.cache_write_tokens
+        total = plain * self.input + usage.cached_tokens * cached + usage.cache_write_tokens * written
+        return (total + usage.completion_tokens * self.output) / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertCard:
+    """What is known of an expert. `price` None means unknown, which is never read as free. `skills` are domains and
+    topics (`math`, `code`, `finance`); `location` says whether data leaves the process or the machine.
+    """
+
+    name: str
+    provider: str
+    model: str = ""
+    description: str = ""
+    skills: tuple[str, ...] = ()
+    price: Price | None = None
+    context_window: int | None = None
+    abilities: frozenset[Ability] = frozenset()
+    location: Location = "external"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of an answer as it is written. `index` says which of `n` choices it belongs to; `usage` comes once, with
+    the last chunk that has one, and counts the whole call; `logprobs` holds entries in OpenAI's form.
+    """
+
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage | None = None
+    finish_reason: FinishReason | None = None
+    index: int = 0
+    logprobs: tuple[Mapping[str, Any], ...] = ()
+    annotations: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the `n` answers of a completion."""
+
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: FinishReason = "stop"
+    logprobs: tuple[Mapping[str, Any], ...] = ()
+    annotations: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """How many experts were asked, how many answered, and how many of those agree with the answer given."""
+
+    asked: int
+    answered: int
+    agreed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole answer. `expert` wrote it; `usage` is that of its own call (the sum over all calls is in the `Report`).
+    `degraded` says, when it is set, what could not be had (an ensemble that became one expert, a missing proposal).
+    `confidence` is a calibrated probability that the answer is right, where one can be given.
+    """
+
+    expert: str
+    choices: tuple[Choice, ...] = (Choice(),)
+    usage: Usage = Usage()
+    agreement: float | None = None
+    quorum: Quorum | None = None
+    degraded: str | None = None
+    confidence: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The first choice's text."""
+        return self.choices[0].text
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The first choice's tool calls."""
+        return self.choices[0].tool_calls
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        """The first choice's finish reason."""
+        return self.choices[0].finish_reason
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One upstream attempt as it was billed: a retry, a cancelled and a failed one each have theirs.
+    `cost_usd` None means that the price is unknown.
+    """
+
+    expert: str
+    purpose: str
+    usage: Usage
+    cost_usd: float | None
+    latency_ms: float
+    outcome: Outcome
+    error: str | None = None
+    ttft_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A router's decision: experts in the order of preference, and the reasons in words and as signals."""
+
+    experts: tuple[str, ...]
+    why: str
+    signals: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Subtask:
+    """A node of a plan: the text to answer, what it needs, and the ids of the subtasks it waits for."""
+
+    id: str
+    text: str
+    skill: str | None = None
+    depends_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A request taken apart: a directed acyclic graph of subtasks. One subtask means: left whole. `why` says who made
+    the plan; `degraded`, when it is set, what could not be had for it. `final` is the id of the subtask that gives the
+    answer once the others are done; None means that the answer is all of their answers.
+    """
+
+    subtasks: tuple[Subtask, ...]
+    final: str | None = None
+    why: str = ""
+    degraded: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An aggregator's decision: the index of the `chosen` proposal, or a ready query for the `writer` expert.
+    `confidence` is a calibrated probability that the chosen one is right, where one can be given; `lead` says by how
+    many votes its answer is ahead of any other, where they can be counted.
+    """
+
+    chosen: int | None = None
+    agreement: float | None = None
+    agreed: int = 0
+    writer: str | None = None
+    query: Query | None = None
+    why: str = ""
+    confidence: float | None = None
+    lead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was done for a request and what it cost: the `mixture` field of an answer.
+
+    `usage` is the sum over every call that was made. `cost_usd` is the sum of the known costs; `cost_complete` is
+    false when a call's price is unknown, so that unknown is never read as nothing.
+    """
+
+    strategy_requested: str
+    strategy_executed: str
+    calls: tuple[Call, ...] = ()
+    route: Route | None = None
+    plan: Plan | None = None
+    agreement: float | None = None
+    quorum: Quorum | None = None
+    degraded: str | None = None
+    confidence: float | None = None
+    cached: bool = False
+    usage: Usage = Usage()
+    cost_usd: float = 0.0
+    cost_complete: bool = True
+    latency_ms: float = 0.0

@@ -1,0 +1,70 @@
+"""What a strategy tells while it works, each event frozen, in the order in which things happen."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from mixture.types.answer import Chunk, Completion, Plan, Report, Route
+from mixture.types.query import Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """Passages were found for the query."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The request was taken apart."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """Experts were chosen; `subtask` is set when the choice is for a part of the request."""
+
+    route: Route
+    subtask: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """An expert of an ensemble finished, with a completion or with an error in words."""
+
+    expert: str
+    completion: Completion | None = None
+    error: str | None = None
+    subtask: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A proposal was scored, in 0..1."""
+
+    expert: str
+    score: float
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of the answer itself. It can't be recalled."""
+
+    expert: str
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The last event: the whole answer and what was done for it."""
+
+    completion: Completion
+    report: Report
+
+
+Event = Retrieved | Planned | Routed | Proposed | Scored | Delta | Answered
+Emit = Callable[[Event], Awaitable[None]]

@@ -1,0 +1,62 @@
+"""Wrappers: experts that protect an expert. Each concern is a class of its own; `wrap` puts them in their order.
+
+    Retrying   tries again what may pass, within the time for the whole
+    Breaking   leaves an expert alone that keeps failing
+    Limited    at most so many calls at once, first come, first served
+    Metered    notes every attempt with its usage and its cost
+    Timed      ends an attempt whose time is over
+
+Breaking stands outside Limited, so that a dead expert fails at once and not after waiting for a place. Metered stands
+outside Timed, so that a call that ran out of time is noted as that and not as one that somebody cancelled.
+"""
+
+from __future__ import annotations
+
+from mixture.config import Resilience
+from mixture.types import Expert
+from mixture.wrappers.breaking import Breaker, Breaking, State
+from mixture.wrappers.limited import Limited, Limiter
+from mixture.wrappers.metered import Metered
+from mixture.wrappers.retrying import Retrying
+from mixture.wrappers.timed import Timed
+from mixture.wrappers.wrapper import Wrapper
+
+__all__ = [
+    "Breaker",
+    "Breaking",
+    "Limited",
+    "Limiter",
+    "Metered",
+    "Retrying",
+    "State",
+    "Timed",
+    "Wrapper",
+    "cooling",
+    "state",
+    "wrap",
+]
+
+
+def wrap(expert: Expert, resilience: Resilience) -> Expert:
+    """`expert` with every protection. A persona comes back as it is: the expert that it is (`base`) is protected
+    already, and what is shared upstream has to be limited and counted together.
+    """
+    if hasattr(expert, "base"):
+        return expert
+    attempt = Metered(Timed(expert, resilience.first_token_timeout))
+    limited = Limited(attempt, Limiter(resilience.max_concurrency), resilience.first_token_timeout)
+    breaking = Breaking(limited, Breaker(resilience.allowed_fails, resilience.cooldown_time))
+    return Retrying(breaking, resilience.num_retries, resilience.timeout)
+
+
+def state(expert: Expert) -> State | None:
+    """The state of an expert's breaker, a persona's being that of its base; None when it has none."""
+    inner: object | None = expert
+    while inner is not None and not isinstance(inner, Breaking):
+        inner = getattr(inner, "inner", None) or getattr(inner, "base", None)
+    return inner.breaker.state if inner is not None else None
+
+
+def cooling(expert: Expert) -> bool:
+    """Whether a call would be refused at once, because the expert failed too often a moment ago."""
+    return state(expert) == "open"

@@ -1,0 +1,100 @@
+"""Every attempt noted with its usage and its cost, however it ended."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from mixture.errors import Declined, ExpertTimeout, ExpertUnavailable, MixtureError, StreamBroken
+from mixture.metering import record
+from mixture.streams import chunks
+from mixture.tokens import prompt_tokens, tokens
+from mixture.types import Call, Chunk, ExpertCard, Outcome, Query, Usage
+from mixture.wrappers.wrapper import Wrapper
+
+logger = logging.getLogger("mixture.experts")
+
+
+class Metered(Wrapper):
+    """Records one `Call` an attempt through `mixture.metering`, also for one that failed or was cancelled.
+
+    Usage that the upstream did not report is estimated and marked. An attempt that failed before its first chunk is
+    taken to have cost nothing; one that was cancelled or ran out of time is taken to have read its prompt. An exception
+    that is none of `mixture.errors` becomes ExpertUnavailable with the code `expert_fault`.
+    """
+
+    __slots__ = ()
+
+    async def stream(self, query: Query) -> AsyncGenerator[Chunk, None]:
+        """The answer of `inner`."""
+        attempt = _Attempt(time.perf_counter())
+        try:
+            async with aclosing(chunks(self.inner, query)) as stream:
+                async for chunk in stream:
+                    attempt.add(chunk)
+                    yield chunk
+            attempt.outcome = "ok"
+        except MixtureError as error:
+            attempt.failed(error)
+            raise
+        except Exception as error:
+            fault = self._fault(error, attempt)
+            attempt.failed(fault)
+            raise fault from None
+        finally:
+            record(attempt.call(query.persona or self.card, query))
+
+    def _fault(self, error: Exception, attempt: _Attempt) -> ExpertUnavailable:
+        name = self.card.name
+        logger.error("expert %s failed in a way that it should not", name, exc_info=error)
+        kind = ExpertUnavailable if attempt.first is None else StreamBroken
+        message = f"{name} failed ({type(error).__name__}); the server's log says how"
+        return kind(message, code="expert_fault", expert=name)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One attempt while it goes on."""
+
+    started: float
+    first: float | None = None
+    usage: Usage | None = None
+    characters: int = 0
+    outcome: Outcome = "cancelled"
+    error: str | None = None
+
+    def add(self, chunk: Chunk) -> None:
+        if self.first is None:
+            self.first = time.perf_counter()
+        if chunk.usage is not None:
+            self.usage = chunk.usage
+        self.characters += len(chunk.text)
+        for call in chunk.tool_calls:
+            self.characters += len(call.name) + len(call.arguments)
+
+    def failed(self, error: MixtureError) -> None:
+        self.error = error.code or type(error).__name__
+        if isinstance(error, Declined):
+            self.outcome = "declined"
+        else:
+            self.outcome = "timeout" if error.code == ExpertTimeout.default_code else "error"
+
+    def call(self, card: ExpertCard, query: Query) -> Call:
+        usage = self._usage(query)
+        cost = 0.0 if usage == _NOTHING else card.price.cost(usage) if card.price else None
+        now, first = time.perf_counter(), self.first
+        ttft = None if first is None else (first - self.started) * 1e3
+        return Call(card.name, query.purpose, usage, cost, (now - self.started) * 1e3, self.outcome, self.error, ttft)
+
+    def _usage(self, query: Query) -> Usage:
+        if self.usage is not None:
+            return self.usage
+        if self.first is None and self.outcome in ("error", "declined"):
+            return _NOTHING
+        return Usage(prompt_tokens(query), tokens(self.characters), estimated=True)
+
+
+_NOTHING = Usage()

@@ -1,0 +1,99 @@
+"""The gateway's application under uvicorn, in this process, over scripted experts: what `server` is without Ray."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import uvicorn
+from fastapi import FastAPI
+
+from deployments.http.app import create_app
+from mixture import Mixture
+from mixture.aggregation import make_aggregator, make_scorer
+from mixture.config import Config, parse
+from mixture.planning import RuleDecomposer
+from mixture.providers.scripted import Counts, Scripted
+from mixture.routing.keyword import KeywordRouter
+from mixture.types import Panel
+from mixture.wrappers import wrap
+
+KEY = "mx-test-key"
+
+
+@dataclass
+class Server:
+    """A running server: where it is, its key, and what its experts were asked."""
+
+    url: str
+    key: str = KEY
+    experts: dict[str, Scripted] = field(default_factory=dict)
+
+    @property
+    def ws_url(self) -> str:
+        return self.url.replace("http", "ws", 1) + "/ws/chat"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.key}"}
+
+    def counts(self, expert: str) -> Counts:
+        """How far the calls of `expert` came."""
+        return self.experts[expert].counts
+
+    async def reached(self, expert: str, **counts: int) -> None:
+        """Wait until `expert` has at least these counts."""
+        async with asyncio.timeout(20):
+            await self.experts[expert].reached(**counts)
+
+
+class Vectors:
+    """An embedder that needs no weights: a text's length, and zeros."""
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        return [[float(len(text)), *([0.0] * 383)] for text in texts]
+
+
+def mixture_of(experts: Sequence[Scripted], config: Config) -> Mixture:
+    """The experts behind their wrappers, and the parts that decide."""
+    panel = Panel(
+        {expert.card.name: wrap(expert, config.defaults) for expert in experts},
+        KeywordRouter(),
+        RuleDecomposer(),
+        make_aggregator(None),
+        make_scorer(),
+    )
+    return Mixture(config, panel)
+
+
+def config_of(experts: Sequence[Scripted], **fields: object) -> Config:
+    """A configuration that names the experts."""
+    named = [{"name": expert.card.name, "provider": "scripted"} for expert in experts]
+    return parse({"experts": named, "server": {"log": "off"}, "defaults": {"num_retries": 0}, **fields}, {})
+
+
+def app_of(experts: Sequence[Scripted], config: Config | None = None) -> FastAPI:
+    """The application over these experts."""
+    config = config or config_of(experts)
+    return create_app(mixture_of(experts, config), Vectors(), config.server, [KEY])
+
+
+@asynccontextmanager
+async def serving(experts: Sequence[Scripted], config: Config | None = None) -> AsyncGenerator[Server, None]:
+    """The application on a free port, until the end."""
+    app = app_of(experts, config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    web = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=5))
+    task = asyncio.create_task(web.serve([listener]))
+    while not web.started:
+        assert not task.done(), "the server did not start"
+        await asyncio.sleep(0.005)
+    try:
+        yield Server(f"http://127.0.0.1:{port}", experts={expert.card.name: expert for expert in experts})
+    finally:
+        web.should_exit = True
+        await task
