@@ -95,6 +95,12 @@ def in_order(experts: Sequence[ExpertConfig]) -> list[ExpertConfig]:
     return ordered
 
 
+async def warm(panel: Panel) -> None:
+    """Let every expert start what its first answer would wait for."""
+    warmers: list[Any] = [warm for e in panel.experts.values() if (warm := getattr(e, "warm", None)) is not None]
+    await asyncio.gather(*(warm() for warm in warmers))
+
+
 async def close(panel: Panel) -> None:
     """Let every expert close what it holds."""
     closers: list[Any] = [close for e in panel.experts.values() if (close := getattr(e, "close", None)) is not None]

@@ -141,6 +141,10 @@ class Mixture:
         """What is configured and available: experts, strategies, aliases. Plain data, ready for JSON."""
         return describe(self.config, self.models, self.panel)
 
+    async def warm(self) -> None:
+        """Start what first answers would wait for. Nothing is asked of an upstream."""
+        await assembly.warm(self.panel)
+
     async def close(self) -> None:
         """Close every expert's client; they open again when they are used again."""
         await assembly.close(self.panel)

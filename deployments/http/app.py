@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -69,8 +70,11 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         app.openapi()  # made and kept now: it takes a while, and no request should wait for it
         information.ready = True
+        warming = asyncio.create_task(mixture.warm())
         yield
         information.ready = False
+        warming.cancel()
+        await asyncio.wait([warming])
         await mixture.close()
         if log is not None:
             log.close()

@@ -1,4 +1,4 @@
-"""What every wrapper has in common: the card of what it wraps, and closing it."""
+"""What every wrapper has in common: the card of what it wraps, warming and closing it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ class Wrapper:
     def stream(self, query: Query) -> AsyncGenerator[Chunk, None]:
         """The answer of `inner`, with what this wrapper adds."""
         raise NotImplementedError
+
+    async def warm(self) -> None:
+        """Let `inner` start what its first answer would wait for, where it has such."""
+        warm = getattr(self.inner, "warm", None)
+        if warm is not None:
+            await warm()
 
     async def close(self) -> None:
         """Close `inner`, where it can be closed."""

@@ -96,6 +96,8 @@ def test_works_again_in_another_event_loop(subject, tmp_path, closing):
 
     text, port = asyncio.run(once(0))
     assert asyncio.run(once(port)) == (text, port)
+    if not closing:
+        asyncio.run(closed(made[0]))
 
 
 async def test_no_secret_shows(expert):

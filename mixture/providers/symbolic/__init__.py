@@ -7,6 +7,7 @@ computed with SymPy in another process (`worker.py`), bounded in time and memory
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -84,6 +85,11 @@ class Symbolic:
         prompt = sum(len(message.text) for message in query.messages)
         usage = Usage(_tokens(prompt), _tokens(len(text)), estimated=True)
         yield Chunk(text, usage=usage, finish_reason="stop")
+
+    async def warm(self) -> None:
+        """Start a worker process now: loading SymPy takes a second or two."""
+        with suppress(WorkerLost, TimeoutError):  # whoever asks first will be told
+            await self._workers.warm()
 
     async def close(self) -> None:
         """End the worker processes; the expert can be used again."""

@@ -46,11 +46,18 @@ class Workers:
 
     async def run(self, task: dict[str, Any]) -> dict[str, str]:
         """The outcome of `task`. Raises TimeoutError, and WorkerLost when its process ended."""
+        return await self._here().run(task)
+
+    async def warm(self) -> None:
+        """Have a worker ready for the first task. Raises TimeoutError, and WorkerLost when none can be started."""
+        await self._here().warm()
+
+    def _here(self) -> _Set:
         loop = asyncio.get_running_loop()
         workers = self._sets.get(loop)
         if workers is None:
             workers = self._sets[loop] = _Set(self._bounds)
-        return await workers.run(task)
+        return workers
 
     async def close(self) -> None:
         """End every worker; the next task starts new ones."""
@@ -77,6 +84,11 @@ class _Set:
                 with suppress(WorkerLost):  # it may have been ended while it was idle: a new one will tell
                     return await self._used(self._idle.pop(), task)
             return await self._used(await self._started(), task)
+
+    async def warm(self) -> None:
+        async with self._free:
+            if not self._idle:
+                self._idle.append(await self._started())
 
     async def _used(self, process: Process, task: dict[str, Any]) -> dict[str, str]:
         try:

@@ -53,9 +53,9 @@ def workers() -> set[int]:
     return {int(pid) for pid, parent, *args in rows if int(parent) == os.getpid() and "symbolic.worker" in args[0]}
 
 
-@pytest.fixture
-async def expert() -> AsyncIterator[Symbolic]:
-    made = created(timeout=2.0)
+@pytest.fixture(params=[60.0])
+async def expert(request: pytest.FixtureRequest) -> AsyncIterator[Symbolic]:
+    made = created(timeout=request.param)
     yield made
     await made.close()
     assert not children()
@@ -71,12 +71,21 @@ async def test_one_chunk_with_usage_and_no_price(expert: Symbolic) -> None:
     assert expert.card.location == "embedded"
 
 
+async def test_a_warm_one_has_its_process_already(expert: Symbolic) -> None:
+    await expert.warm()
+    started = children()
+    assert len(started) == 1
+    assert (await complete(expert, ask("1 + 1"))).text == "1 + 1 = 2"
+    assert children() == started
+
+
 async def test_many_at_once(expert: Symbolic) -> None:
     answers = await asyncio.gather(*(complete(expert, ask(f"{n} * {n}")) for n in range(20)))
     assert [answer.text for answer in answers] == [f"{n}*{n} = {n * n}" for n in range(20)]
     assert len(children()) == 2
 
 
+@pytest.mark.parametrize("expert", [2.0], indirect=True)
 async def test_what_takes_too_long_is_ended_and_the_next_one_is_answered(expert: Symbolic) -> None:
     await complete(expert, ask("1 + 1"))
     [first] = children()
