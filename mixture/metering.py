@@ -10,19 +10,34 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 
-from mixture.types import Call
+from mixture.envelope import Envelope
+from mixture.types import Adjusted, Call
 
 Span = tuple[float, float]
 """When a call began and ended, in seconds of `time.perf_counter`."""
 
-_meter: ContextVar[tuple[list[Call], list[Span]] | None] = ContextVar("mixture_meter", default=None)
+
+@dataclass(slots=True)
+class Meter:
+    """What one request took: its calls in the order in which they ended, when each was under way, what was changed of
+    how it was to be answered, and its envelope, where it has one.
+    """
+
+    calls: list[Call] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+    adjustments: list[Adjusted] = field(default_factory=list)
+    envelope: Envelope | None = None
+
+
+_meter: ContextVar[Meter | None] = ContextVar("mixture_meter", default=None)
 
 
 @contextmanager
-def metered(calls: list[Call], spans: list[Span] | None = None) -> Iterator[None]:
-    """Append the calls that are made inside to `calls`, in the order in which they end, and their times to `spans`."""
-    token = _meter.set((calls, [] if spans is None else spans))
+def metered(into: Meter | list[Call]) -> Iterator[None]:
+    """Note what is done inside in `into`: a meter, or a list of calls."""
+    token = _meter.set(into if isinstance(into, Meter) else Meter(into))
     try:
         yield
     finally:
@@ -33,16 +48,23 @@ def record(call: Call) -> None:
     """Note a call that has just ended for the request that is being answered; outside of one it is dropped."""
     meter = _meter.get()
     if meter is not None:
-        calls, spans = meter
         ended = time.perf_counter()
-        calls.append(call)
-        spans.append((ended - call.latency_ms / 1e3, ended))
+        meter.calls.append(call)
+        meter.spans.append((ended - call.latency_ms / 1e3, ended))
 
 
-def spent() -> float:
-    """US dollars known to be spent so far on the request that is being answered; nothing outside of one."""
+def adjusted(what: Adjusted) -> None:
+    """Note what was changed below the strategy, where there is nobody to tell it to; once if it is the same again."""
     meter = _meter.get()
-    return 0.0 if meter is None else sum(call.cost_usd or 0.0 for call in meter[0])
+    if meter is not None and what not in meter.adjustments:
+        meter.adjustments.append(what)
+
+
+def attach(envelope: Envelope | None) -> None:
+    """Let the request's report show `envelope`; the outermost one counts."""
+    meter = _meter.get()
+    if meter is not None and meter.envelope is None:
+        meter.envelope = envelope
 
 
 def covered(spans: list[Span]) -> float:

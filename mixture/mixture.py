@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,17 +12,15 @@ from typing import Any
 from mixture import assembly
 from mixture.config import Config, load, parse
 from mixture.description import describe
-from mixture.errors import DeadlineExceeded, InvalidQuery, MixtureError
+from mixture.dispatch.bounds import narrowed, payable
+from mixture.errors import InvalidQuery, MixtureError
 from mixture.metering import metered
 from mixture.models import NO_WISHES, Models, Target, Wishes
 from mixture.streams import drive
 from mixture.trace import Trace
-from mixture.types import Answered, Completion, Emit, Event, Limits, Message, Panel, Query, Report
+from mixture.types import Answered, Completion, Emit, Event, Message, Panel, Query, Report
 
 Asked = str | Query | Sequence[Message | Mapping[str, Any]]
-
-CLOCKS = 0.01
-"""Seconds by which the clock of timers and that of deadlines may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ class Mixture:
         """The answer to a text, a list of messages or a query.
 
         `trace` is filled as the request goes on, so that a caller has it when the request fails.
-        Raises InvalidQuery, UnknownModel, NoAnswer, DeadlineExceeded and what `mixture.errors` lists.
+        Raises InvalidQuery, UnknownModel, NoAnswer, BudgetExceeded, DeadlineExceeded and what `mixture.errors` lists.
         """
         query, trace = _limited(as_query(asked), wishes), trace or Trace()
         target, panel = self._begin(query, model, wishes, trace)
@@ -92,8 +89,8 @@ class Mixture:
     ) -> AsyncGenerator[Event, None]:
         """The events of an answer as they happen, `Answered` the last. Closing the iterator stops every call.
 
-        Raises at once, before there is an iterator, what can be said without asking an expert: InvalidQuery and
-        UnknownModel.
+        Raises at once, before there is an iterator, what can be said without asking an expert: InvalidQuery,
+        UnknownModel and BudgetExceeded.
         """
         query, trace = replace(_limited(as_query(asked), wishes), stream=True), trace or Trace()
         target, panel = self._begin(query, model, wishes, trace)
@@ -153,20 +150,13 @@ class Mixture:
         trace.requested = model
         target = self.models.resolve(model, wishes)
         trace.executed = target.executed
-        return target, self.models.panel(target, query, self.panel)
+        panel = self.models.panel(target, query, self.panel)
+        payable(narrowed(query, target.options.max_cost_usd, None), panel.experts.values())
+        return target, panel
 
     async def _run(self, target: Target, query: Query, panel: Panel, emit: Emit, trace: Trace) -> Completion:
-        with metered(trace.calls, trace.spans):
-            if query.limits.deadline is None:
-                return await target.strategy(query, panel, emit)
-            try:
-                async with asyncio.timeout(query.limits.deadline - time.time()):
-                    return await target.strategy(query, panel, emit)
-            except (TimeoutError, MixtureError) as error:
-                # At the deadline an expert's own time is over as well, and either may be noticed first.
-                if isinstance(error, MixtureError) and time.time() < query.limits.deadline - CLOCKS:
-                    raise
-                raise DeadlineExceeded("the time allowed for this request (max_latency_ms) is over") from None
+        with metered(trace):
+            return await target.strategy(query, panel, emit)
 
 
 def as_query(asked: Asked) -> Query:
@@ -191,7 +181,4 @@ def _message(item: Message | Mapping[str, Any], index: int) -> Message:
 
 
 def _limited(query: Query, wishes: Wishes) -> Query:
-    if wishes.max_latency_ms is None:
-        return query
-    deadline, own = time.time() + wishes.max_latency_ms / 1e3, query.limits.deadline
-    return replace(query, limits=Limits(query.limits.max_cost_usd, deadline if own is None else min(own, deadline)))
+    return narrowed(query, wishes.max_cost_usd, wishes.max_latency_ms)

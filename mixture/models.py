@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from mixture.config import STRATEGY_NAMES, AliasConfig, Config, StrategyOptions
+from mixture.config import STRATEGY_NAMES, AliasConfig, Config, OnPartial, StrategyOptions
+from mixture.dispatch.bounds import bounded
 from mixture.errors import InvalidQuery, UnknownModel
 from mixture.strategies import create, direct
 from mixture.types import Ability, Expert, Panel, Query, Strategy
@@ -26,13 +27,20 @@ class Wishes:
     voting_threshold: float | None = None
     n: int | None = None
     max_latency_ms: float | None = None
+    max_cost_usd: float | None = None
+    on_partial: OnPartial | None = None
     expose_proposals: bool = False
 
     @property
     def options(self) -> StrategyOptions:
         """The strategy options that this request sets. Raises InvalidQuery, naming the field."""
         try:
-            return StrategyOptions(experts=self.experts, voting_threshold=self.voting_threshold, n=self.n)
+            return StrategyOptions(
+                experts=self.experts,
+                voting_threshold=self.voting_threshold,
+                n=self.n,
+                on_partial=self.on_partial,
+            )
         except ValidationError as error:
             fault = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(("mixture", *map(str, fault["loc"])))
@@ -41,7 +49,8 @@ class Wishes:
     @property
     def reshape(self) -> bool:
         """Whether the model's own strategy can't be used as it stands."""
-        return not (self.strategy is None and self.experts is None and self.voting_threshold is None and self.n is None)
+        wishes = (self.strategy, self.experts, self.voting_threshold, self.n, self.on_partial)
+        return any(wish is not None for wish in wishes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +64,12 @@ class Target:
     """The experts that it may ask."""
     abilities: frozenset[Ability]
     """What every one of them can do: a query that needs no more can be run with all."""
+    options: StrategyOptions
+    """What it is run with, the server's own limits included."""
 
 
 NO_WISHES = Wishes()
+NO_OPTIONS = StrategyOptions()
 
 
 class Models:
@@ -141,22 +153,26 @@ class Models:
 
     def _alias(self, alias: AliasConfig) -> Target:
         if alias.expert is not None:
-            return self._expert(alias.expert, "alias")
+            return self._expert(alias.expert, "alias", alias)
         return self._strategy(alias.strategy or self._config.strategy, alias, "alias")
 
-    def _expert(self, name: str, kind: Kind) -> Target:
-        expert = self._experts[name]
-        return Target(kind, "expert", direct(name), {name: expert}, expert.card.abilities)
+    def _expert(self, name: str, kind: Kind, own: StrategyOptions = NO_OPTIONS) -> Target:
+        expert, options = self._experts[name], merged(self._limits(), own)
+        strategy = bounded(direct(name), options)
+        return Target(kind, "expert", strategy, {name: expert}, expert.card.abilities, options)
+
+    def _limits(self) -> StrategyOptions:
+        return StrategyOptions(**self._config.limits.model_dump(exclude_none=True))
 
     def _strategy(self, name: str, own: StrategyOptions, kind: Kind) -> Target:
         base = self._config.strategies.get(name, StrategyOptions())
         server = StrategyOptions(
             specialist_map=self._config.specialist_map or None, fallback_order=self._config.fallback_order or None
         )
-        options = merged(merged(server, base), own)
+        options = merged(merged(merged(self._limits(), server), base), own)
         chosen = self._experts if options.experts is None else {n: self._experts[n] for n in options.experts}
         abilities = frozenset.intersection(*(e.card.abilities for e in chosen.values())) if chosen else frozenset()
-        return Target(kind, name, create(name, options), chosen, abilities)
+        return Target(kind, name, create(name, options), chosen, abilities, options)
 
     def _unknown(self, model: str) -> str:
         shown = model[:128]

@@ -5,19 +5,28 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from mixture.metering import Span, covered
-from mixture.types import Call, Completion, Event, Plan, Planned, Proposed, Report, Route, Routed, Usage
+from mixture.metering import Meter, covered
+from mixture.types import (
+    Adjusted,
+    Budget,
+    Completion,
+    Event,
+    Plan,
+    Planned,
+    Proposed,
+    Report,
+    Route,
+    Routed,
+    Usage,
+)
 
 
 @dataclass(slots=True)
-class Trace:
+class Trace(Meter):
     """Filled while a request is answered, also when it fails."""
 
     requested: str = "auto"
     executed: str = ""
-    calls: list[Call] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
-    """When each call was under way."""
     route: Route | None = None
     plan: Plan | None = None
     proposals: list[Proposed] = field(default_factory=list)
@@ -32,6 +41,8 @@ class Trace:
             self.plan = event.plan
         elif isinstance(event, Proposed):
             self.proposals.append(event)
+        elif isinstance(event, Adjusted):
+            self.adjustments.append(event)
 
     @property
     def overhead_ms(self) -> float:
@@ -51,8 +62,14 @@ class Trace:
             quorum=completion.quorum if completion else None,
             degraded=completion.degraded if completion else None,
             confidence=completion.confidence if completion else None,
+            adjustments=tuple(self.adjustments),
+            budget=self._budget(),
             usage=sum((call.usage for call in self.calls), Usage()),
             cost_usd=sum(known),
             cost_complete=len(known) == len(self.calls),
             latency_ms=(time.perf_counter() - self.started) * 1e3,
         )
+
+    def _budget(self) -> Budget | None:
+        held = self.envelope
+        return None if held is None else Budget(held.most, held.reserved, held.spent)

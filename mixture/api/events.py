@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixture.api.report import plan_fields, proposal_fields, report_fields, route_fields
-from mixture.types import Answered, Chunk, Delta, Event, Planned, Proposed, Retrieved, Routed, Scored, ToolCall
+from mixture.api.report import adjusted_fields, plan_fields, proposal_fields, report_fields, route_fields
+from mixture.types import (
+    Adjusted,
+    Answered,
+    Chunk,
+    Delta,
+    Event,
+    Planned,
+    Proposed,
+    Retrieved,
+    Routed,
+    Scored,
+    ToolCall,
+)
 
 
 def progress_fields(event: Event, *, expose: bool) -> dict[str, Any] | None:
@@ -25,6 +37,8 @@ def progress_fields(event: Event, *, expose: bool) -> dict[str, Any] | None:
             return {"type": "proposed", **proposal_fields(event, expose=expose)}
         case Scored(expert, score, why):
             return {"type": "scored", "expert": expert, "score": score, "why": why}
+        case Adjusted():
+            return {"type": "adjusted", **adjusted_fields(event)}
     return None
 
 

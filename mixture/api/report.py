@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mixture.types import Call, Plan, Proposed, Quorum, Report, Route, Usage
+from mixture.types import Adjusted, Budget, Call, Plan, Proposed, Quorum, Report, Route, Usage
 
 
 def report_fields(report: Report, proposals: Sequence[Proposed] | None = None) -> dict[str, Any]:
@@ -21,6 +21,8 @@ def report_fields(report: Report, proposals: Sequence[Proposed] | None = None) -
         "degraded": report.degraded,
         "confidence": report.confidence,
         "cached": report.cached,
+        "adjustments": [adjusted_fields(adjusted) for adjusted in report.adjustments],
+        "budget": budget_fields(report.budget),
         "cost_usd": report.cost_usd,
         "cost_complete": report.cost_complete,
         "latency_ms": round(report.latency_ms, 3),
@@ -42,6 +44,19 @@ def call_fields(call: Call) -> dict[str, Any]:
         "outcome": call.outcome,
         "error": call.error,
     }
+
+
+def adjusted_fields(adjusted: Adjusted) -> dict[str, Any]:
+    """What was done otherwise than the model's name says, for whom, and why."""
+    return {"kind": adjusted.kind, "experts": list(adjusted.experts), "why": adjusted.why}
+
+
+def budget_fields(budget: Budget | None) -> dict[str, float] | None:
+    """What was allowed, held back before the calls, and spent by them."""
+    if budget is None:
+        return None
+    figures = {"max_cost_usd": budget.max_cost_usd, "reserved_usd": budget.reserved_usd, "spent_usd": budget.spent_usd}
+    return {name: round(value, 12) for name, value in figures.items()}
 
 
 def usage_fields(usage: Usage) -> dict[str, Any]:

@@ -7,10 +7,11 @@ from typing import Annotated
 from pydantic import Field
 
 from mixture.api.parsing import Body, Refused
+from mixture.config import OnPartial
 from mixture.errors import InvalidQuery
 from mixture.models import NO_WISHES, Wishes
 
-_LATER = ("max_cost_usd", "quality", "retrieval", "cache", "on_partial")
+_LATER = ("quality", "retrieval", "cache")
 
 
 class MixtureFields(Body):
@@ -24,18 +25,21 @@ class MixtureFields(Body):
     n: Annotated[int, Field(ge=1, le=64)] | None = None
     """How many proposals an ensemble asks for."""
     max_latency_ms: Annotated[float, Field(ge=100, le=86_400_000)] | None = None
-    """Milliseconds for the whole request, at least 100; after them it fails with 504."""
+    """Milliseconds for the whole request, at least 100. Ensembles go on with what came in time; where nothing did, the
+    request fails with 504."""
+    max_cost_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """US dollars for all calls that are made for the request. Strategies ask fewer experts where it does not suffice;
+    where not even one can be asked, the request fails with 402."""
+    on_partial: OnPartial | None = None
+    """What happens when fewer proposals come than are needed: `accept` what came, `retry` with other experts, or
+    `reject`."""
     expose_proposals: bool | None = None
     """Show the text of each proposal in the report and in the progress of a stream."""
-    max_cost_usd: Refused = None
-    """Not supported yet: refused."""
     quality: Refused = None
     """Not supported yet: refused."""
     retrieval: Refused = None
     """Not supported yet: refused."""
     cache: Refused = None
-    """Not supported yet: refused."""
-    on_partial: Refused = None
     """Not supported yet: refused."""
 
     def wishes(self) -> Wishes:
@@ -52,6 +56,8 @@ class MixtureFields(Body):
             voting_threshold=self.voting_threshold,
             n=self.n,
             max_latency_ms=self.max_latency_ms,
+            max_cost_usd=self.max_cost_usd,
+            on_partial=self.on_partial,
             expose_proposals=bool(self.expose_proposals),
         )
 

@@ -25,6 +25,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 StrategyName = Literal["task_based", "specialist", "decomposition", "voting", "cascade", "best_of_n"]
 
+OnPartial = Literal["accept", "retry", "reject"]
+
 STRATEGY_NAMES: tuple[str, ...] = get_args(StrategyName)
 """The strategies that can be asked for by name; `auto` stands for the configured default."""
 
@@ -177,8 +179,15 @@ class StrategyOptions(Section):
     """decomposition, specialist: a plan in which more subtasks wait for each other in a row is not followed; 4 when
     left out."""
     max_cost_usd: Positive | None = None
-    """decomposition: what the calls of one request may cost together. A plan that is expected to cost more is not
-    followed; a call that is expected to go beyond it is not made. An unknown price counts as beyond it."""
+    """What all calls for one request may cost together, in US dollars; a request may ask for less, not for more. Where
+    it does not suffice fewer experts are asked, and the result says so. A call that may go beyond it is not made; an
+    unknown price counts as beyond it."""
+    max_latency_ms: Annotated[float, Field(ge=100, le=86_400_000)] | None = None
+    """Milliseconds for the whole request; a request may ask for less, not for more."""
+    on_partial: OnPartial | None = None
+    """What happens when fewer proposals come than are needed, or not every part of the request gets an answer. `accept`
+    goes on with what came, marked degraded; `retry` asks other experts first; `reject` fails with 502. `accept` when
+    left out."""
 
 
 class AliasConfig(StrategyOptions):
@@ -215,6 +224,17 @@ class ServerConfig(Section):
     """The request log: readable on a terminal, JSON elsewhere."""
     log_prompts: bool = False
     """Whether the request log holds prompts and answers."""
+
+
+class LimitsConfig(Section):
+    """What holds for every request, strategies and single experts alike, unless an alias or strategy says otherwise."""
+
+    max_cost_usd: Positive | None = None
+    """What all calls for one request may cost together, in US dollars."""
+    max_latency_ms: Annotated[float, Field(ge=100, le=86_400_000)] | None = None
+    """Milliseconds for the whole request."""
+    on_partial: OnPartial | None = None
+    """See `strategies.NAME`."""
 
 
 class DocumentsConfig(Section):
@@ -259,6 +279,8 @@ class Config(Section):
     """Kind of task -> expert, for every strategy that does not set its own."""
     fallback_order: tuple[Name, ...] = ()
     """The order of a cascade, for every strategy that does not set its own."""
+    limits: LimitsConfig = LimitsConfig()
+    """What every request may cost and how long it may take."""
     aliases: dict[Name, AliasConfig] = Field(default_factory=dict)
     """Model names of the user's own."""
     defaults: Resilience = Resilience()

@@ -6,11 +6,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mixture.dispatch.allowance import Allowance
 from mixture.dispatch.operations import asked
-from mixture.dispatch.order import expected_cost
 from mixture.dispatch.outcomes import Failure, healable, no_answer, reason, told
-from mixture.errors import BudgetExceeded, Declined, MixtureError
+from mixture.errors import Declined, MixtureError
 from mixture.planning import in_order
 from mixture.streams import complete
 from mixture.types import Completion, Emit, Panel, Plan, Proposed, Query, Route, Subtask
@@ -18,13 +16,15 @@ from mixture.types import Completion, Emit, Panel, Plan, Proposed, Query, Route,
 
 @dataclass(slots=True)
 class Nodes:
-    """A plan while its subtasks are answered: `routes` says whom to ask for each, by its id."""
+    """A plan while its subtasks are answered: `routes` says whom to ask for each, by its id, and `shares`
+    what it may cost in US dollars.
+    """
 
     query: Query
     panel: Panel
     plan: Plan
     routes: Mapping[str, Route]
-    allowance: Allowance
+    shares: Mapping[str, float | None]
     answers: dict[str, Completion] = field(default_factory=dict)
     failures: dict[str, MixtureError] = field(default_factory=dict)
 
@@ -50,7 +50,7 @@ class Nodes:
                 failed.append((name, error))
                 if not isinstance(error, Declined):
                     await emit(Proposed(name, error=reason(error), subtask=subtask.id))
-                if not healable(error) and not isinstance(error, BudgetExceeded):
+                if not healable(error):
                     break
             else:
                 await emit(Proposed(name, completion, subtask=subtask.id))
@@ -60,9 +60,9 @@ class Nodes:
     def _asked(self, subtask: Subtask) -> Query:
         given = [self.answers[name] for name in subtask.depends_on if name in self.answers]
         query = asked(self.query, subtask, len(self.plan.subtasks), given)
-        return replace(query, stream=False, purpose=f"subtask {subtask.id}")
+        limits = replace(query.limits, max_cost_usd=self.shares[subtask.id])
+        return replace(query, stream=False, purpose=f"subtask {subtask.id}", limits=limits)
 
     async def _from(self, name: str, query: Query) -> Completion:
         expert = self.panel.experts[name]
-        with self.allowance.holding(expected_cost(expert.card, query)):
-            return told(await complete(expert, query))
+        return told(await complete(expert, query))

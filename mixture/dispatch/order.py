@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
+from mixture.estimates import cost_of, expected_usage
 from mixture.routing.classification import topic
 from mixture.routing.keyword import fit
 from mixture.tokens import prompt_tokens
-from mixture.types import Expert, ExpertCard, Panel, Query, Usage
+from mixture.types import Expert, Panel, Query
 from mixture.wrappers import cooling
-
-ANSWER_TOKENS = 500
-"""Tokens that an answer is taken to have when the query sets no maximum."""
-
-
-def expected_usage(query: Query) -> Usage:
-    """The tokens that answering is likely to take."""
-    most = query.sampling.max_tokens
-    written = ANSWER_TOKENS if most is None else min(most, ANSWER_TOKENS)
-    return Usage(prompt_tokens(query), written * query.sampling.n)
-
-
-def expected_cost(card: ExpertCard, query: Query) -> float:
-    """What asking is likely to cost, in US dollars; see `cost_of`."""
-    return cost_of(card, expected_usage(query))
-
-
-def cost_of(card: ExpertCard, usage: Usage) -> float:
-    """What `usage` costs of this expert, in US dollars. Infinite when the price is unknown, so that such experts come
-    after all whose price is known.
-    """
-    return math.inf if card.price is None else card.price.cost(usage)
 
 
 def cheapest_first(names: Sequence[str], panel: Panel, query: Query) -> list[str]:

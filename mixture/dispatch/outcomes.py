@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mixture.errors import Declined, ExpertUnavailable, InvalidQuery, MixtureError, NoAnswer
+from mixture.errors import BudgetExceeded, Declined, ExpertUnavailable, InvalidQuery, MixtureError, NoAnswer
 from mixture.types import Completion, Panel
 
 TO_ADD = (
@@ -19,8 +19,8 @@ Failure = tuple[str, MixtureError]
 
 
 def healable(error: MixtureError) -> bool:
-    """Whether another expert may do better: it was the expert's fault, or its context was too small."""
-    return isinstance(error, ExpertUnavailable) or error.code == "context_length_exceeded"
+    """Whether another expert may do better: it was the expert's fault, its context too small, or its price too high."""
+    return isinstance(error, ExpertUnavailable | BudgetExceeded) or error.code == "context_length_exceeded"
 
 
 def told(completion: Completion) -> Completion:
@@ -38,6 +38,8 @@ def no_answer(failures: Iterable[Failure], panel: Panel) -> MixtureError:
         return NoAnswer(TO_ADD if not panel.experts or _embedded(panel) else "there is no expert to ask")
     if all(isinstance(error, InvalidQuery) for _, error in failed):
         return failed[-1][1]
+    if all(isinstance(error, BudgetExceeded) for _, error in failed):
+        return BudgetExceeded("; ".join(dict.fromkeys(reason(error) for _, error in failed)), param="max_cost_usd")
     causes = tuple((name, reason(error)) for name, error in failed)
     if all(isinstance(error, Declined) for _, error in failed):
         said = f": {TO_ADD}" if _embedded(panel) else _listed(causes)

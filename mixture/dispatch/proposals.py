@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from mixture.dispatch.order import cost_of, expected_usage, suited, working_first
+from mixture.dispatch.order import suited, working_first
 from mixture.dispatch.outcomes import Failure, reason, told
 from mixture.errors import Declined, MixtureError
+from mixture.estimates import cost_of, expected_usage
 from mixture.streams import complete
 from mixture.types import Completion, Emit, Panel, Proposed, Query, Quorum
 

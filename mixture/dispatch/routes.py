@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mixture.dispatch.order import cheapest_first, cost_of, expected_usage, suited, working_first
+from mixture.dispatch.order import cheapest_first, suited, working_first
 from mixture.dispatch.outcomes import no_answer, reason
 from mixture.errors import MixtureError
+from mixture.estimates import cost_of, expected_usage
 from mixture.routing.classification import named
 from mixture.routing.keyword import narrow
 from mixture.types import Panel, Query, Route

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mixture.config import StrategyOptions
+from mixture.dispatch.bounds import bounded
 from mixture.strategies.best_of_n import best_of_n
 from mixture.strategies.cascade import cascade
 from mixture.strategies.decomposition import decomposition
@@ -29,5 +30,7 @@ STRATEGIES: Mapping[str, Callable[[StrategyOptions], Strategy]] = {
 
 
 def create(name: str, options: StrategyOptions) -> Strategy:
-    """The strategy `name` with its options. `name` is one of `STRATEGIES`: the configuration has checked it."""
-    return STRATEGIES[name](options)
+    """The strategy `name` with its options, within their limits. `name` is one of `STRATEGIES`: the configuration has
+    checked it.
+    """
+    return bounded(STRATEGIES[name](options), options)

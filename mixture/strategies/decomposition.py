@@ -7,20 +7,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mixture.config import StrategyOptions
-from mixture.dispatch.allowance import Allowance
 from mixture.dispatch.fallback import first_answer
 from mixture.dispatch.nodes import Nodes
 from mixture.dispatch.operations import asked, routing_query
-from mixture.dispatch.order import expected_cost
 from mixture.dispatch.outcomes import no_answer, reason
 from mixture.dispatch.plans import lacking, planned
 from mixture.dispatch.routes import routed
 from mixture.dispatch.sections import joined
+from mixture.dispatch.shares import shares
 from mixture.dispatch.single import by_task
 from mixture.dispatch.writing import writers, written
+from mixture.envelope import current, left, usd
 from mixture.errors import MixtureError, StreamBroken
+from mixture.estimates import expected_cost
 from mixture.streams import present
-from mixture.types import Completion, Emit, Panel, Plan, Planned, Query, Route, Routed, Strategy
+from mixture.types import Adjusted, Completion, Emit, Panel, Plan, Planned, Query, Route, Routed, Strategy
 
 WRITERS = 2
 """Experts that are asked in turn to write the answer, before the parts are joined as they are."""
@@ -34,12 +35,14 @@ def decomposition(options: StrategyOptions) -> Strategy:
         if len(plan.subtasks) < 2:
             return lacking(await by_task(query, panel, emit, options), plan.degraded)
         routes, last = await _routes(query, panel, plan, options)
-        allowance = Allowance(_least(options.max_cost_usd, query.limits.max_cost_usd))
-        if not allowance.affords(_expected(query, panel, plan, routes, last)):
-            dear = f"taken apart, the request is expected to cost more than {allowance.most} USD, so it stayed whole"
+        costs = _expected(query, panel, plan, routes, last)
+        if sum(costs.values()) > left():
+            dear = f"taken apart, the request is expected to cost more than {_allowed()} USD, so it stayed whole"
+            await emit(Adjusted("shrunk", dear))
             return lacking(await by_task(query, panel, emit, options), dear, plan.degraded)
         await _announce(plan, routes, last, emit)
-        nodes = Nodes(query, panel, _without_final(plan), routes, allowance)
+        each = dict(zip(costs, shares(list(costs.values()), left()), strict=True))
+        nodes = Nodes(query, panel, _without_final(plan), routes, each)
         await nodes.answer(emit)
         return lacking(await _whole(nodes, last, emit), plan.degraded, *_missing(nodes))
 
@@ -75,9 +78,9 @@ async def _whole(nodes: Nodes, last: list[str], emit: Emit) -> Completion:
         failures = [(f"subtask {name}", error) for name, error in nodes.failures.items()]
         raise no_answer(failures, nodes.panel)
     query, panel = written(nodes.query, nodes.plan.subtasks, nodes.answers), nodes.panel
-    able = [name for name in last if nodes.allowance.affords(expected_cost(panel.experts[name].card, query))]
+    able = [name for name in last if expected_cost(panel.experts[name].card, query) <= left()]
     if not able:
-        why = f"{nodes.allowance.most} USD leave nothing for a writer" if last else "there is no expert that can write"
+        why = f"{_allowed()} USD leave nothing for a writer" if last else "there is no expert that can write"
         return await _joined(nodes, why, emit)
     try:
         return await first_answer(able, query, panel, emit)
@@ -93,14 +96,16 @@ async def _joined(nodes: Nodes, why: str, emit: Emit) -> Completion:
     return lacking(await present(joined(answers), nodes.query, emit), f"the parts were not written into one: {why}")
 
 
-def _expected(query: Query, panel: Panel, plan: Plan, routes: Mapping[str, Route], last: list[str]) -> float:
-    """What the first expert of each subtask and the writer are likely to cost together, in US dollars."""
+def _expected(query: Query, panel: Panel, plan: Plan, routes: Mapping[str, Route], last: list[str]) -> dict[str, float]:
+    """What the first expert of each subtask is likely to cost, by the subtask's id, and (under no id) what the writer
+    is, in US dollars.
+    """
     parts = len(plan.subtasks)
-    costs = [
-        expected_cost(panel.experts[routes[subtask.id].experts[0]].card, asked(query, subtask, parts, ()))
+    costs = {
+        subtask.id: expected_cost(panel.experts[routes[subtask.id].experts[0]].card, asked(query, subtask, parts, ()))
         for subtask in _without_final(plan).subtasks
-    ]
-    return sum(costs) + sum(expected_cost(panel.experts[name].card, query) for name in last[:1])
+    }
+    return costs | ({"": expected_cost(panel.experts[last[0]].card, query)} if last else {})
 
 
 def _without_final(plan: Plan) -> Plan:
@@ -108,8 +113,9 @@ def _without_final(plan: Plan) -> Plan:
     return replace(plan, subtasks=tuple(subtask for subtask in plan.subtasks if subtask.id != plan.final))
 
 
-def _least(*limits: float | None) -> float | None:
-    return min((limit for limit in limits if limit is not None), default=None)
+def _allowed() -> str:
+    envelope = current()
+    return "unlimited" if envelope is None else usd(envelope.most)
 
 
 def _missing(nodes: Nodes) -> list[str]:

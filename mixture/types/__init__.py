@@ -5,6 +5,9 @@ edges, for HTTP bodies and configuration. A value never refers to a client, a pr
 """
 
 from mixture.types.answer import (
+    Adjusted,
+    Adjustment,
+    Budget,
     Call,
     Choice,
     Chunk,
@@ -64,8 +67,11 @@ from mixture.types.query import (
 
 __all__ = [
     "Ability",
+    "Adjusted",
+    "Adjustment",
     "Aggregator",
     "Answered",
+    "Budget",
     "Call",
     "Choice",
     "Chunk",

@@ -208,6 +208,33 @@ class Verdict:
     lead: int = 0
 
 
+Adjustment = Literal["shrunk", "grown", "capped", "cancelled", "hedged", "retried", "replaced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """An event: something was done otherwise than the model's name says. Fewer experts are asked (`shrunk`) or more
+    (`grown`), an answer's tokens are limited (`capped`), calls are stopped whose answers are not needed (`cancelled`),
+    a second expert is asked beside a slow one (`hedged`), further ones instead of those that failed (`retried`), or
+    another one takes on a failed one's part (`replaced`). `experts` are those concerned.
+    """
+
+    kind: Adjustment
+    why: str
+    experts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a request might cost and what it did, in US dollars. `reserved_usd` is the sum of what was held back before
+    each call; `spent_usd` what the calls then cost, those that failed or were cancelled included.
+    """
+
+    max_cost_usd: float
+    reserved_usd: float
+    spent_usd: float
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What was done for a request and what it cost: the `mixture` field of an answer.
@@ -226,6 +253,8 @@ class Report:
     degraded: str | None = None
     confidence: float | None = None
     cached: bool = False
+    adjustments: tuple[Adjusted, ...] = ()
+    budget: Budget | None = None
     usage: Usage = Usage()
     cost_usd: float = 0.0
     cost_complete: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from mixture.types.answer import Chunk, Completion, Plan, Report, Route
+from mixture.types.answer import Adjusted, Chunk, Completion, Plan, Report, Route
 from mixture.types.query import Passage
 
 
@@ -66,5 +66,5 @@ class Answered:
     report: Report
 
 
-Event = Retrieved | Planned | Routed | Proposed | Scored | Delta | Answered
+Event = Retrieved | Planned | Routed | Proposed | Scored | Adjusted | Delta | Answered
 Emit = Callable[[Event], Awaitable[None]]

@@ -8,11 +8,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from mixture.envelope import Hold, granted
 from mixture.errors import Declined, ExpertTimeout, ExpertUnavailable, MixtureError, StreamBroken
-from mixture.metering import record
+from mixture.metering import adjusted, record
 from mixture.streams import chunks
 from mixture.tokens import prompt_tokens, tokens
-from mixture.types import Call, Chunk, ExpertCard, Outcome, Query, Usage
+from mixture.types import Adjusted, Call, Chunk, ExpertCard, Outcome, Query, Usage
 from mixture.wrappers.wrapper import Wrapper
 
 logger = logging.getLogger("mixture.experts")
@@ -23,13 +24,16 @@ class Metered(Wrapper):
 
     Usage that the upstream did not report is estimated and marked. An attempt that failed before its first chunk is
     taken to have cost nothing; one that was cancelled or ran out of time is taken to have read its prompt. An exception
-    that is none of `mixture.errors` becomes ExpertUnavailable with the code `expert_fault`.
+    that is none of `mixture.errors` becomes ExpertUnavailable with the code `expert_fault`. Within an envelope the
+    attempt is paid for in advance; raises BudgetExceeded, and makes no call, when it can't be.
     """
 
     __slots__ = ()
 
     async def stream(self, query: Query) -> AsyncGenerator[Chunk, None]:
         """The answer of `inner`."""
+        card = query.persona or self.card
+        query, hold = _paid(card, query)
         attempt = _Attempt(time.perf_counter())
         try:
             async with aclosing(chunks(self.inner, query)) as stream:
@@ -45,7 +49,10 @@ class Metered(Wrapper):
             attempt.failed(fault)
             raise fault from None
         finally:
-            record(attempt.call(query.persona or self.card, query))
+            call = attempt.call(card, query)
+            if hold is not None:
+                hold.settle(call.cost_usd or 0.0)
+            record(call)
 
     def _fault(self, error: Exception, attempt: _Attempt) -> ExpertUnavailable:
         name = self.card.name
@@ -53,6 +60,15 @@ class Metered(Wrapper):
         kind = ExpertUnavailable if attempt.first is None else StreamBroken
         message = f"{name} failed ({type(error).__name__}); the server's log says how"
         return kind(message, code="expert_fault", expert=name)
+
+
+def _paid(card: ExpertCard, query: Query) -> tuple[Query, Hold | None]:
+    """The query with the tokens that are paid for. Raises BudgetExceeded."""
+    allowed, hold = granted(card, query)
+    if allowed is not query:
+        most = allowed.sampling.max_tokens
+        adjusted(Adjusted("capped", f"the budget pays for {most} tokens of its answer", (card.name,)))
+    return allowed, hold
 
 
 @dataclass(slots=True)

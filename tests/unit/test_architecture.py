@@ -12,7 +12,15 @@ PACKAGES = ("mixture", "actors", "deployments", "commands")
 
 LAYERS = (
     {"mixture.types", "mixture.errors"},
-    {"mixture.streams", "mixture.config", "mixture.metering", "mixture.tokens", "mixture.prompts"},
+    {
+        "mixture.streams",
+        "mixture.config",
+        "mixture.metering",
+        "mixture.tokens",
+        "mixture.prompts",
+        "mixture.estimates",
+        "mixture.envelope",
+    },
     {
         "mixture.upstream",
         "mixture.catalogue",

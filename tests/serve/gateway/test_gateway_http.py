@@ -104,7 +104,7 @@ async def test_request_ids(http, server):
         (b'{"messages":[{"role":"user","content":"a\\u0000b"}]}', "messages[0].content"),
         (b'{"messages":[{"role":"user","content":"a"}],"frobnicate":1}', "frobnicate"),
         (b'{"messages":[{"role":"user","content":"a"}],"temperature":"hot"}', "temperature"),
-        (b'{"messages":[{"role":"user","content":"a"}],"mixture":{"max_cost_usd":1}}', "mixture.max_cost_usd"),
+        (b'{"messages":[{"role":"user","content":"a"}],"mixture":{"max_cost_usd":0}}', "mixture.max_cost_usd"),
         (b'{"messages":[{"role":"user","content":"a"}],"mixture":{"base_url":"http://x"}}', "mixture.base_url"),
         (b'{"messages":[{"role":"user","content":"a"}],"audio":{}}', "audio"),
     ],
