@@ -77,6 +77,7 @@ def _expert(config: Config, expert: ExpertConfig, retrieval: Application) -> App
 def _part(name: str, config: Config, retrieval: Application) -> Application:
     part = _deployment(PARTS[name], name, AT_ONCE)
     arguments: Mapping[str, tuple[Any, ...]] = {
+        "router": (config.router,),
         "decomposer": (config.decomposer.max_subtasks,),
         "aggregator": (retrieval, config.aggregator),
     }

@@ -16,7 +16,7 @@ from typing import Any
 
 from mixture.assembly import Hosts
 from mixture.errors import ExpertUnavailable, MixtureError, Overloaded, StreamBroken
-from mixture.types import Chunk, Completion, ExpertCard, Passage, Plan, Query, Route, Verdict, Weights
+from mixture.types import Chunk, Completion, ExpertCard, Loads, Passage, Plan, Query, Route, Verdict, Weights
 
 logger = logging.getLogger("mixture.remote")
 
@@ -82,9 +82,9 @@ class RemoteRouter:
     def __init__(self, handle: Handle) -> None:
         self._call = handle.options(method_name="route")
 
-    async def route(self, query: Query, cards: Sequence[ExpertCard]) -> Route:
+    async def route(self, query: Query, cards: Sequence[ExpertCard], loads: Loads | None = None) -> Route:
         """See `mixture.types.Router`."""
-        route: Route = await _called("router", self._call.remote(query, cards))
+        route: Route = await _called("router", self._call.remote(query, cards, loads))
         return route
 
 

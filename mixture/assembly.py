@@ -12,7 +12,8 @@ from mixture.aggregation import make_aggregator, make_scorer
 from mixture.config import Config, ConfigError, ExpertConfig
 from mixture.planning import LLMDecomposer, RuleDecomposer
 from mixture.providers import Context, create
-from mixture.routing.keyword import KeywordRouter
+from mixture.routing import make_router
+from mixture.routing.fallback import FallbackRouter
 from mixture.types import Aggregator, Decomposer, Embedder, Expert, Panel, Retriever, Router
 from mixture.wrappers import wrap
 
@@ -39,13 +40,20 @@ def assemble(
     experts = make_experts(config, environ, hosts)
     panel = Panel(
         experts=experts,
-        router=hosts.router or KeywordRouter(),
+        router=_router(config, hosts),
         decomposer=_decomposer(config, experts, hosts),
         aggregator=hosts.aggregator or make_aggregator(hosts.embedder, config.aggregator),
         scorer=make_scorer(config.scorer),
         retriever=hosts.retriever,
     )
     return config, panel
+
+
+def _router(config: Config, hosts: Hosts) -> Router:
+    """The router, here or hosted. One that is hosted has a limited time, and the keyword router stands behind it."""
+    if hosts.router is None:
+        return make_router(config.router)
+    return FallbackRouter(hosts.router, config.router.timeout_ms / 1e3)
 
 
 def _decomposer(config: Config, experts: Mapping[str, Expert], hosts: Hosts) -> Decomposer:

@@ -8,14 +8,17 @@ from mixture.tokens import prompt_tokens
 from mixture.types import ExpertCard, Query, Usage
 
 ANSWER_TOKENS = 500
-"""Tokens that an answer is taken to have when the query sets no maximum."""
+"""Tokens that an answer is taken to have when the query sets no maximum and no answer has been seen."""
 
 
-def expected_usage(query: Query) -> Usage:
-    """The tokens that answering is likely to take."""
+def expected_usage(query: Query, typical: float | None = None, prompt: int | None = None) -> Usage:
+    """The tokens that answering is likely to take; `typical` is what the expert usually writes, `prompt` the tokens of
+    the prompt where they are counted already.
+    """
     most = query.sampling.max_tokens
-    written = ANSWER_TOKENS if most is None else min(most, ANSWER_TOKENS)
-    return Usage(prompt_tokens(query), written * query.sampling.n)
+    usual = ANSWER_TOKENS if typical is None else round(typical)
+    written = usual if most is None else min(most, usual)
+    return Usage(prompt_tokens(query) if prompt is None else prompt, written * query.sampling.n)
 
 
 def bound_usage(query: Query) -> Usage:

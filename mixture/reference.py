@@ -21,6 +21,7 @@ from mixture.config import (
     LimitsConfig,
     PriceConfig,
     Resilience,
+    RouterConfig,
     SamplingConfig,
     ServerConfig,
     StrategyOptions,
@@ -37,6 +38,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("defaults", Resilience),
     ("server", ServerConfig),
     ("documents", DocumentsConfig),
+    ("router", RouterConfig),
     ("decomposer", DecomposerConfig),
     ("aggregator", AggregatorConfig),
 )

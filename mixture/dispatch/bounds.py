@@ -12,7 +12,7 @@ from mixture.envelope import usd, within
 from mixture.errors import BudgetExceeded, DeadlineExceeded, MixtureError
 from mixture.estimates import bound_cost
 from mixture.metering import attach
-from mixture.types import Completion, Emit, Expert, Limits, Panel, Query, Strategy
+from mixture.types import Completion, Emit, Expert, Panel, Query, Strategy
 
 CLOCKS = 0.01
 """Seconds by which the clock of timers and that of deadlines may differ."""
@@ -34,9 +34,10 @@ def narrowed(query: Query, max_cost_usd: float | None, max_latency_ms: float | N
     """`query` with these limits, or with its own where they are stricter. None means: no limit."""
     if max_cost_usd is None and max_latency_ms is None:
         return query
-    limits = query.limits
+    own = query.limits
     until = None if max_latency_ms is None else time.time() + max_latency_ms / 1e3
-    return replace(query, limits=Limits(_least(limits.max_cost_usd, max_cost_usd), _least(limits.deadline, until)))
+    cost, deadline = _least(own.max_cost_usd, max_cost_usd), _least(own.deadline, until)
+    return replace(query, limits=replace(own, max_cost_usd=cost, deadline=deadline))
 
 
 def payable(query: Query, experts: Iterable[Expert]) -> None:

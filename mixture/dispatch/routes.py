@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 
 from mixture.dispatch.order import cheapest_first, suited, working_first
 from mixture.dispatch.outcomes import no_answer, reason
+from mixture.envelope import left
 from mixture.errors import MixtureError
 from mixture.estimates import cost_of, expected_usage
 from mixture.routing.classification import named
 from mixture.routing.keyword import narrow
 from mixture.types import Panel, Query, Route
+from mixture.wrappers import load
 
 
 async def routed(
     query: Query, panel: Panel, specialists: Mapping[str, str] | None = None, fallback: Sequence[str] | None = None
 ) -> Route:
     """The experts for `query` in the order of asking: the one that `specialists` has for the kind of task, else the
-    router's best; behind it the cascade over the others. Raises NoAnswer when the panel is empty.
+    router's best; behind it the router's order where it made one, else the cascade over the others. Raises NoAnswer
+    when the panel is empty.
     """
     if not panel.experts:
         raise no_answer((), panel)
@@ -28,14 +32,20 @@ async def routed(
         kind, name = mapped
         route = replace(route, experts=(name,), why=f"specialist_map has {name} for {kind}; {route.why}")
         return replace(route, experts=tuple(_ordered([name], suited(panel, query), query, panel, fallback)))
+    if route.ordered and not fallback:
+        return replace(route, experts=tuple(working_first(route.experts, panel, query)))
     head = _head(route.experts, panel)
     return replace(route, experts=tuple(_ordered(head, route.experts, query, panel, fallback)))
 
 
 async def _decided(query: Query, panel: Panel) -> Route:
     """The router's decision; without one (it may run elsewhere, and be gone) the experts as they are listed."""
+    cards = [expert.card for expert in panel.experts.values()]
+    loads = {name: load(expert) for name, expert in panel.experts.items()}
+    if isfinite(rest := left()):  # of what the whole request may cost, a part may be spent
+        query = replace(query, limits=replace(query.limits, max_cost_usd=max(0.0, rest)))
     try:
-        route = await panel.router.route(query, [expert.card for expert in panel.experts.values()])
+        route = await panel.router.route(query, cards, loads)
     except MixtureError as error:
         return Route(tuple(suited(panel, query)), f"the router did not decide ({reason(error)}); as listed")
     known = tuple(name for name in route.experts if name in panel.experts)

@@ -1,1 +1,31 @@
 """Routers: which experts suit a query, and why."""
+
+from __future__ import annotations
+
+import logging
+
+from mixture.config import RouterConfig
+from mixture.routing.fallback import FallbackRouter, Missing
+from mixture.routing.keyword import KeywordRouter
+from mixture.types import Router
+
+__all__ = ["make_router"]
+
+logger = logging.getLogger("mixture.router")
+
+
+def make_router(config: RouterConfig | None = None) -> Router:
+    """The router that `config` describes, as it runs in this process. A file that can't be read does not keep a server
+    from starting: keywords decide then, and every route says why.
+    """
+    config = config or RouterConfig()
+    if config.chosen == "keyword" or config.file is None:
+        return KeywordRouter()
+    from mixture.routing.learned import LearnedRouter  # with numpy and scipy, which nobody else here needs
+    from mixture.routing.storage import PredictorError, load
+
+    try:
+        return FallbackRouter(LearnedRouter(load(config.file), config))
+    except PredictorError as error:
+        logger.warning("router.file: %s; routing is by keywords", error.message)
+        return Missing(error.message)

@@ -76,10 +76,17 @@ def readable(text: str) -> str:
     if _TARGET.search(text) is None and _OVERRIDE.search(text) is None:
         return text.strip()
     pieces = [*_BREAK.split(text), ""]
+    clauses, ends = pieces[::2], pieces[1::2]
+    told = [_addresses_router(clause) for clause in clauses]
+    for place in range(1, len(clauses)):
+        if ends[place - 1] == "," and _addresses_router(f"{clauses[place - 1]},{clauses[place]}"):
+            told[place - 1] = told[place] = True
+        elif ends[place - 1] == ":" and _SPEAKER.search(clauses[place - 1]):
+            told[place] = True
     kept: list[str] = []
     dropped = False
-    for clause, end in zip(pieces[::2], pieces[1::2], strict=True):
-        dropped = _addresses_router(clause) or (dropped and not clause.strip())
+    for clause, end, router in zip(clauses, ends, told, strict=True):
+        dropped = router or (dropped and not clause.strip())
         if not dropped:
             kept += (clause, end)
     return _DANGLING.sub("", "".join(kept)).strip()

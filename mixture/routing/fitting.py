@@ -236,6 +236,6 @@ def _slope(lengths: Doubles, truth: Doubles) -> Doubles:
 
 def _records(outcomes: Outcomes) -> tuple[Record, ...]:
     rows = np.isfinite(outcomes.scores).sum(0)
-    tables = [_column_means(table) for table in (outcomes.scores, outcomes.costs, outcomes.latencies)]
-    figures = zip(rows.tolist(), *(table.tolist() for table in tables), strict=True)
+    tables = (outcomes.scores, outcomes.costs, outcomes.latencies, outcomes.tokens)
+    figures = zip(rows.tolist(), *(_column_means(table).tolist() for table in tables), strict=True)
     return tuple(Record(*figure) for figure in figures)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -99,3 +100,44 @@ def exceeds(values: Doubles, least: float, delta: float) -> bool:
 def routed(gains: Sequence[float] | Doubles, floor: Floor) -> npt.NDArray[np.bool_]:
     """Which requests the floor lets go to the cheap choice."""
     return np.asarray(gains, dtype=np.float64) <= floor.threshold
+
+
+MARGINS = np.arange(-0.25, 0.755, 0.01)
+"""The margins that are tried for a ladder, in this order whatever the log holds: the test's error needs a sequence that
+was fixed before."""
+
+
+def ladder(
+    predicted: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    quality: float = 0.95,
+    delta: float = 0.05,
+    horizon: int | None = None,
+) -> Floor:
+    """The floor for any number of experts (columns, cheapest first, the strong one last): a request goes to the first
+    whose predicted quality lies at most `threshold` below the strong one's, to the strong one where there is none. For
+    two experts it is the rule of `calibrate`.
+
+    The promise and its proof are those of `calibrate`: one sequence of rules, from the safest on. Raises ValueError.
+    """
+    if not 0 <= quality <= 1:
+        raise ValueError("quality must lie between 0 and 1")
+    guessed, reached = (np.asarray(values, dtype=np.float64) for values in (predicted, scores))
+    order = np.random.default_rng(0).permutation(len(reached))
+    guessed, reached = guessed[order], reached[order]
+    best = Floor(quality, -math.inf, 0.0, len(reached))
+    strong = reached[:, -1]
+    for margin in MARGINS if len(reached) and reached.shape[1] > 1 else ():
+        picked = climbed(guessed, float(margin))
+        chosen = reached[np.arange(len(reached)), picked]
+        if not _certified(chosen - quality * strong, quality, delta, horizon):
+            break
+        best = Floor(quality, float(margin), float((picked < reached.shape[1] - 1).mean()), len(reached))
+    return best
+
+
+def climbed(predicted: npt.NDArray[np.floating[Any]], margin: float) -> npt.NDArray[np.int64]:
+    """The place of the expert that each request (row) goes to under `margin`; see `ladder`."""
+    enough = predicted >= predicted[:, -1:] - margin
+    enough[:, -1] = True
+    return np.asarray(np.argmax(enough, axis=1))

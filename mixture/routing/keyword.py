@@ -6,10 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
+from mixture.routing.candidates import candidate, facts
 from mixture.routing.classification import Topic, topic
 from mixture.routing.domains import BY_NAME, GENERAL, NARROW
-from mixture.types import ExpertCard, Query, Route
+from mixture.tokens import prompt_tokens
+from mixture.types import IDLE, ExpertCard, Loads, Query, Route
+
+NOT_ITS_KIND = "only calculates or quotes documents"
+"""Why a narrow expert is left out of a request that shows nothing of the kind."""
 
 _NAME_PARTS = re.compile(r"[^a-z]+")
 
@@ -23,14 +29,17 @@ class KeywordRouter:
     then those that are for everything; then the rest. What is equal stays as it is listed.
     """
 
-    async def route(self, query: Query, cards: Sequence[ExpertCard]) -> Route:
+    async def route(self, query: Query, cards: Sequence[ExpertCard], loads: Loads | None = None) -> Route:
         """The experts to ask, best first."""
+        if not cards:
+            return Route((), "there are no experts")
         found = topic(query)
         fits = [fit(card, found) for card in cards]
         ranked = sorted(zip(fits, cards, strict=True), key=lambda pair: pair[0].rank)
         asked = [(one, card) for one, card in ranked if not one.useless] or ranked
         names = tuple(card.name for _, card in asked)
-        return Route(names, _why(found, *asked[0]), _signals(found)) if asked else Route((), "there are no experts")
+        signals = _signals(found) | {"candidates": _candidates(query, cards, loads or {}, names)}
+        return Route(names, _why(found, *asked[0]), signals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,13 @@ def _skills(listed: tuple[str, ...], name: str) -> frozenset[str]:
 
 
 _ALL = frozenset[str]().union(*(domain.skills for domain in BY_NAME.values()))
+
+
+def _candidates(query: Query, cards: Sequence[ExpertCard], loads: Loads, asked: Sequence[str]) -> list[Any]:
+    """What is known of every expert. Nothing says how well it would answer: that is learned from logs only."""
+    prompt = prompt_tokens(query)
+    made = [candidate(card, query, prompt, loads.get(card.name, IDLE)) for card in cards]
+    return [facts(one, None if one.name in asked else NOT_ITS_KIND) for one in made]
 
 
 def _why(found: Topic, best: Fit, card: ExpertCard) -> str:

@@ -23,6 +23,10 @@ from mixture.errors import InvalidQuery
 Doubles = npt.NDArray[np.float64]
 
 
+FIGURES = ("cost_usd", "latency_s", "completion_tokens")
+"""The columns of numbers beside the score."""
+
+
 class LogError(InvalidQuery):
     """The outcome log can't be read; `message` names the place and the mending."""
 
@@ -40,6 +44,8 @@ class Outcomes:
     latencies: Doubles
     domains: tuple[str, ...]
     splits: tuple[str, ...]
+    tokens: Doubles
+    """Completion tokens, prompts x experts, NaN where nothing was recorded."""
     responses: tuple[tuple[str | None, ...], ...] = ()
     """What was answered, a text an expert, None where nothing was recorded; empty where the log has no responses."""
 
@@ -57,15 +63,17 @@ class Outcomes:
             self.latencies[places],
             tuple(self.domains[i] for i in places),
             tuple(self.splits[i] for i in places),
+            self.tokens[places],
             tuple(self.responses[i] for i in places) if self.responses else (),
         )
 
     def among(self, experts: Sequence[str]) -> Outcomes:
         """The outcomes of some experts only, in the order given."""
         columns = [self.experts.index(name) for name in experts]
-        scores, costs, latencies = (table[:, columns] for table in (self.scores, self.costs, self.latencies))
+        tables = (self.scores, self.costs, self.latencies, self.tokens)
+        scores, costs, latencies, tokens = (table[:, columns] for table in tables)
         said = tuple(tuple(row[i] for i in columns) for row in self.responses)
-        return Outcomes(self.prompts, tuple(experts), scores, costs, latencies, self.domains, self.splits, said)
+        return Outcomes(self.prompts, tuple(experts), scores, costs, latencies, self.domains, self.splits, tokens, said)
 
 
 def make(
@@ -80,7 +88,7 @@ def make(
     unknown = np.full(table.shape, nan)
     filled = unknown if costs is None else np.broadcast_to(np.asarray(costs, dtype=np.float64), table.shape).copy()
     blank = ("",) * len(prompts)
-    return Outcomes(tuple(prompts), tuple(experts), table, filled, unknown, tuple(domains or blank), blank)
+    return Outcomes(tuple(prompts), tuple(experts), table, filled, unknown, tuple(domains or blank), blank, unknown)
 
 
 def load(path: str | Path) -> Outcomes:
@@ -97,7 +105,7 @@ def pivot(rows: Sequence[Mapping[str, Any]], where: str = "log") -> Outcomes:
     prompts: dict[str, int] = {}
     experts: dict[str, int] = {}
     about: list[tuple[str, str, str]] = []
-    cells: dict[tuple[int, int], list[tuple[float, float, float]]] = {}
+    cells: dict[tuple[int, int], list[tuple[float, ...]]] = {}
     said: dict[tuple[int, int], str] = {}
     for row in rows:
         text, name, score = _text(row.get("prompt")), row.get("expert"), _score(row)
@@ -108,18 +116,20 @@ def pivot(rows: Sequence[Mapping[str, Any]], where: str = "log") -> Outcomes:
         if place == len(about):
             about.append((text, str(row.get("domain") or ""), str(row.get("split") or "")))
         column = experts.setdefault(str(name), len(experts))
-        cell = (min(1.0, max(0.0, score)), _number(row.get("cost_usd")), _number(row.get("latency_s")))
+        cell = (min(1.0, max(0.0, score)), *(_number(row.get(name)) for name in FIGURES))
         cells.setdefault((place, column), []).append(cell)
         if row.get("response") is not None:
             said.setdefault((place, column), str(row["response"]))
     if not cells:
         raise LogError(f"{where}: no row has `prompt`, `expert` and a `score` (or `correct`)", param="log")
-    tables = np.full((3, len(prompts), len(experts)), nan)
+    tables = np.full((1 + len(FIGURES), len(prompts), len(experts)), nan)
     for (place, column), found in cells.items():
         tables[:, place, column] = [_mean(values) for values in zip(*found, strict=True)]
     texts, domains, splits = zip(*about, strict=True)
     responses = tuple(tuple(said.get((row, i)) for i in range(len(experts))) for row in range(len(prompts)))
-    return Outcomes(texts, tuple(experts), tables[0], tables[1], tables[2], domains, splits, responses if said else ())
+    scores, costs, latencies, tokens = tables
+    said_all = responses if said else ()
+    return Outcomes(texts, tuple(experts), scores, costs, latencies, domains, splits, tokens, said_all)
 
 
 def _mean(values: Sequence[float]) -> float:

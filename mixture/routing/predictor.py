@@ -62,8 +62,9 @@ class Record:
 
     rows: int
     quality: float
-    cost_usd: float
-    latency_s: float
+    cost_usd: float = math.nan
+    latency_s: float = math.nan
+    completion_tokens: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +94,15 @@ class Predictor:
         """The probability for each of `cards`: learned where the log knows the expert, from its card where not, and
         in between while its record is short.
         """
-        qualities = self.qualities(text, embedding)
+        return self.blended(self.qualities(text, embedding), cards, [self.prior(card) for card in cards])
+
+    def blended(self, qualities: Doubles, cards: Sequence[ExpertCard], priors: Sequence[float]) -> dict[str, float]:
+        """What `qualities` (of the known experts) and `priors` (of `cards`) say together of each of `cards`."""
         ease = float(np.mean(qualities - self.base))
         places = {name: place for place, name in enumerate(self.experts)}
         found = {}
-        for card in cards:
-            guess = self.prior(card) + ease
+        for card, prior in zip(cards, priors, strict=True):
+            guess = prior + ease
             place = places.get(card.name)
             if place is not None:
                 share = self.records[place].rows / (self.records[place].rows + TRUST)

@@ -1,4 +1,4 @@
-"""A predictor on disk: one `.npz` of plain arrays with a JSON header that names the version. No pickle is ever read."""
+"""A calibration on disk: an `.npz` of plain arrays with a JSON header that names the version. Pickle is never read."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mixture.errors import InvalidQuery
+from mixture.routing.calibration import Calibration, Held
 from mixture.routing.features import Features, Scales
 from mixture.routing.predictor import Predictor, Record, Topics
 
-VERSION = 1
+VERSION = 2
 """The format's version. It changes when a stored predictor would be read with another meaning, encoder included."""
 _WEIGHTS = ("sparse", "dense", "base", "effort")
+_HELD = ("held_predicted", "held_scores")
 _TOPICS = ("topic_sparse", "topic_dense", "topic_base")
 
 
@@ -27,11 +29,14 @@ class PredictorError(InvalidQuery):
     """The stored predictor can't be used; `message` says why and what to do."""
 
 
-def save(predictor: Predictor, path: str | Path) -> None:
-    """Write `predictor` to `path`, whole or not at all."""
+def save(calibration: Calibration, path: str | Path) -> None:
+    """Write `calibration` to `path`, whole or not at all."""
+    predictor = calibration.predictor
     topics = predictor.topics
     header: dict[str, Any] = {
         "version": VERSION,
+        "fit": calibration.version,
+        "encoder": calibration.encoder,
         "experts": predictor.experts,
         "records": [
             {name: (None if value != value else value) for name, value in asdict(record).items()}
@@ -41,6 +46,7 @@ def save(predictor: Predictor, path: str | Path) -> None:
         "topics": None if topics is None else [list(topics.names), topics.sharpness, topics.scale],
     }
     arrays = predictor.features.arrays() | {name: getattr(predictor, name) for name in _WEIGHTS}
+    arrays |= dict(zip(_HELD, (calibration.held.predicted, calibration.held.scores), strict=True))
     if topics is not None:
         arrays |= dict(zip(_TOPICS, (topics.sparse, topics.dense, topics.base), strict=True))
     target = Path(path)
@@ -52,8 +58,8 @@ def save(predictor: Predictor, path: str | Path) -> None:
     unfinished.replace(target)
 
 
-def load(path: str | Path) -> Predictor:
-    """The predictor at `path`.
+def load(path: str | Path) -> Calibration:
+    """The calibration at `path`.
 
     Raises PredictorError when the file is missing, damaged, of another version, or holds anything but plain arrays.
     """
@@ -70,7 +76,15 @@ def load(path: str | Path) -> Predictor:
         raise PredictorError(f"{path}: not a stored predictor, or damaged: {error}") from None
 
 
-def _rebuilt(header: dict[str, Any], arrays: dict[str, npt.NDArray[np.generic]]) -> Predictor:
+def _rebuilt(header: dict[str, Any], arrays: dict[str, npt.NDArray[np.generic]]) -> Calibration:
+    predictor = _predictor(header, arrays)
+    predicted, scores = (arrays[name].astype(np.float32) for name in _HELD)
+    if predicted.ndim != 2 or predicted.shape != scores.shape or predicted.shape[1] != len(predictor.experts):
+        raise ValueError("sizes of the held-out record don't belong together")
+    return Calibration(predictor, Held(predicted, scores), str(header["fit"]), str(header["encoder"]))
+
+
+def _predictor(header: dict[str, Any], arrays: dict[str, npt.NDArray[np.generic]]) -> Predictor:
     features = Features.restore(arrays, Scales(**header["scales"]))
     experts = tuple(map(str, header["experts"]))
     weights = {name: arrays[name].astype(np.float32) for name in _WEIGHTS}
@@ -92,7 +106,5 @@ def _rebuilt(header: dict[str, Any], arrays: dict[str, npt.NDArray[np.generic]])
 
 
 def _record(stored: dict[str, Any]) -> Record:
-    figures = {
-        name: nan if stored[name] is None else float(stored[name]) for name in ("quality", "cost_usd", "latency_s")
-    }
+    figures = {name: nan if value is None else float(value) for name, value in stored.items() if name != "rows"}
     return Record(int(stored["rows"]), **figures)

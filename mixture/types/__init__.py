@@ -36,6 +36,7 @@ from mixture.types.events import (
     Routed,
     Scored,
 )
+from mixture.types.load import IDLE, Load, Loads
 from mixture.types.protocols import (
     Aggregator,
     Decomposer,
@@ -84,8 +85,11 @@ __all__ = [
     "Expert",
     "ExpertCard",
     "FinishReason",
+    "IDLE",
     "ImagePart",
     "Limits",
+    "Load",
+    "Loads",
     "Location",
     "Message",
     "Outcome",

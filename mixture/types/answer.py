@@ -161,11 +161,18 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A router's decision: experts in the order of preference, and the reasons in words and as signals."""
+    """A router's decision: experts in the order of preference, and the reasons in words and as signals. `ordered` says
+    that the order behind the first is a choice too; otherwise the others are asked cheapest first.
+
+    `signals["candidates"]` lists what was known of each expert: `expert`, `quality` (the predicted probability of a
+    good answer, None where nothing was learned), `cost_usd` and `latency_ms` (expected for this request on an idle
+    expert, None where unknown), `waiting` and `available` (see `Load`), and `left_out` (the reason, or None).
+    """
 
     experts: tuple[str, ...]
     why: str
     signals: Mapping[str, Any] = field(default_factory=dict)
+    ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from mixture.types.answer import Chunk, Completion, ExpertCard, Plan, Route, Verdict
 from mixture.types.events import Emit
+from mixture.types.load import Loads
 from mixture.types.query import Passage, Query
 
 
@@ -32,8 +33,10 @@ class Expert(Protocol):
 class Router(Protocol):
     """Chooses experts for a query."""
 
-    async def route(self, query: Query, cards: Sequence[ExpertCard]) -> Route:
-        """The experts to ask, best first, chosen among `cards` (never empty)."""
+    async def route(self, query: Query, cards: Sequence[ExpertCard], loads: Loads | None = None) -> Route:
+        """The experts to ask, best first, chosen among `cards` (never empty). `loads` is their state at this moment,
+        as whoever asks sees it: a router may run in another process.
+        """
         ...
 
 

@@ -120,11 +120,13 @@ class Sampling:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What the whole tree of calls made for a query may take. `deadline` is in seconds since the epoch, so that it
-    means the same in every process.
+    means the same in every process. `quality` (0..1) is the share of the best expert's quality to be kept at the least
+    cost.
     """
 
     max_cost_usd: float | None = None
     deadline: float | None = None
+    quality: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ outside Timed, so that a call that ran out of time is noted as that and not as o
 from __future__ import annotations
 
 from mixture.config import Resilience
-from mixture.types import Expert
+from mixture.types import Expert, Load
 from mixture.wrappers.breaking import Breaker, Breaking, State
 from mixture.wrappers.limited import Limited, Limiter
 from mixture.wrappers.metered import Metered
+from mixture.wrappers.pace import Pace
 from mixture.wrappers.retrying import Retrying
 from mixture.wrappers.timed import Timed
 from mixture.wrappers.wrapper import Wrapper
@@ -27,11 +28,13 @@ __all__ = [
     "Limited",
     "Limiter",
     "Metered",
+    "Pace",
     "Retrying",
     "State",
     "Timed",
     "Wrapper",
     "cooling",
+    "load",
     "state",
     "wrap",
 ]
@@ -60,3 +63,24 @@ def state(expert: Expert) -> State | None:
 def cooling(expert: Expert) -> bool:
     """Whether a call would be refused at once, because the expert failed too often a moment ago."""
     return state(expert) == "open"
+
+
+def load(expert: Expert) -> Load:
+    """How busy an expert is and how fast it has been, by its wrappers, a persona's being those of its base."""
+    waiting, available, pace = 0.0, True, _UNSEEN
+    inner: object | None = expert
+    while inner is not None:
+        match inner:
+            case Breaking(breaker=breaker):
+                available = breaker.state != "open"
+            case Limited(limiter=limiter):
+                waiting = limiter.load
+            case Metered(pace=seen):
+                pace = seen
+        inner = getattr(inner, "inner", None) or getattr(inner, "base", None)
+    if not pace.answers:
+        return Load(waiting, available)
+    return Load(waiting, available, pace.latency_ms, pace.completion_tokens, pace.answers)
+
+
+_UNSEEN = Pace()

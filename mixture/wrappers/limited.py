@@ -20,9 +20,10 @@ class Limiter:
     Unlike `asyncio.Semaphore` it belongs to no event loop, so that an expert can be used from one loop after another.
     """
 
-    __slots__ = ("_waiting", "free")
+    __slots__ = ("_waiting", "free", "most")
 
     def __init__(self, most: int) -> None:
+        self.most = most
         self.free = most
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -30,6 +31,11 @@ class Limiter:
     def waiting(self) -> int:
         """How many wait for a place."""
         return len(self._waiting)
+
+    @property
+    def load(self) -> float:
+        """Calls at work or waiting for each place: 1 when all places are taken and nobody waits."""
+        return (self.most - self.free + len(self._waiting)) / self.most
 
     async def acquire(self, seconds: float | None = None) -> None:
         """Take a place, waiting at most `seconds`. Raises TimeoutError."""

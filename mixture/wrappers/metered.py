@@ -13,7 +13,8 @@ from mixture.errors import Declined, ExpertTimeout, ExpertUnavailable, MixtureEr
 from mixture.metering import adjusted, record
 from mixture.streams import chunks
 from mixture.tokens import prompt_tokens, tokens
-from mixture.types import Adjusted, Call, Chunk, ExpertCard, Outcome, Query, Usage
+from mixture.types import Adjusted, Call, Chunk, Expert, ExpertCard, Outcome, Query, Usage
+from mixture.wrappers.pace import Pace
 from mixture.wrappers.wrapper import Wrapper
 
 logger = logging.getLogger("mixture.experts")
@@ -25,10 +26,15 @@ class Metered(Wrapper):
     Usage that the upstream did not report is estimated and marked. An attempt that failed before its first chunk is
     taken to have cost nothing; one that was cancelled or ran out of time is taken to have read its prompt. An exception
     that is none of `mixture.errors` becomes ExpertUnavailable with the code `expert_fault`. Within an envelope the
-    attempt is paid for in advance; raises BudgetExceeded, and makes no call, when it can't be.
+    attempt is paid for in advance; raises BudgetExceeded, and makes no call, when it can't be. `pace` is what its
+    answers have shown lately.
     """
 
-    __slots__ = ()
+    __slots__ = ("pace",)
+
+    def __init__(self, inner: Expert) -> None:
+        super().__init__(inner)
+        self.pace = Pace()
 
     async def stream(self, query: Query) -> AsyncGenerator[Chunk, None]:
         """The answer of `inner`."""
@@ -52,6 +58,7 @@ class Metered(Wrapper):
             call = attempt.call(card, query)
             if hold is not None:
                 hold.settle(call.cost_usd or 0.0)
+            self.pace.note(call)
             record(call)
 
     def _fault(self, error: Exception, attempt: _Attempt) -> ExpertUnavailable:

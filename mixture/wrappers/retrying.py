@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mixture.errors import ExpertTimeout, ExpertUnavailable, RateLimited, StreamBroken
 from mixture.streams import chunks
-from mixture.types import Chunk, Expert, Limits, Query
+from mixture.types import Chunk, Expert, Query
 from mixture.wrappers.wrapper import Wrapper
 
 FIRST_PAUSE = 0.25
@@ -73,7 +73,7 @@ class Retrying(Wrapper):
         end, limits = time.time() + self._timeout, query.limits
         if limits.deadline is not None and limits.deadline <= end:
             return query, limits.deadline
-        return replace(query, limits=Limits(limits.max_cost_usd, end)), end
+        return replace(query, limits=replace(limits, deadline=end)), end
 
     def _pause(self, error: ExpertUnavailable, attempt: int, end: float) -> float | None:
         """Seconds to wait before the next attempt; None when there is to be none."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mixture.routing import storage
+from mixture.routing.calibration import Calibration, Held, nothing_held
 from mixture.routing.fitting import fit
 from mixture.routing.objective import Aim, Candidate, choose
 from mixture.routing.outcomes import make
@@ -107,8 +108,13 @@ def test_a_heavier_encoder_can_be_added(log):
 
 
 def test_stored_and_loaded_it_says_the_same(predictor, tmp_path):
-    storage.save(predictor, tmp_path / "router.npz")
-    again = storage.load(tmp_path / "router.npz")
+    held = Held(np.array([[0.5, 0.75]], dtype=np.float32), np.array([[1, nan]], dtype=np.float32))
+    storage.save(Calibration(predictor, held, "v1"), tmp_path / "router.npz")
+    stored = storage.load(tmp_path / "router.npz")
+    assert (stored.version, stored.encoder) == ("v1", "hashed")
+    assert np.array_equal(stored.held.predicted, held.predicted)
+    assert np.array_equal(stored.held.scores, held.scores, equal_nan=True)
+    again = stored.predictor
     assert again.experts == predictor.experts
     assert again.records == predictor.records or str(again.records) == str(predictor.records)
     for prompt in (POEM, PROOF, "", "?"):
@@ -126,7 +132,8 @@ def test_what_is_no_predictor_is_refused(predictor, tmp_path):
     np.savez(path, header=np.array([{"evil": object()}], dtype=object))
     with pytest.raises(storage.PredictorError):
         storage.load(path)
-    storage.save(replace(predictor, base=np.array([nan, 1], dtype=np.float32)), path)
+    broken = replace(predictor, base=np.array([nan, 1], dtype=np.float32))
+    storage.save(Calibration(broken, nothing_held(broken), "v1"), path)
     with pytest.raises(storage.PredictorError, match="not a number"):
         storage.load(path)
     header = np.frombuffer(json.dumps({"version": 99}).encode(), dtype=np.uint8)

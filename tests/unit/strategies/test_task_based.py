@@ -81,7 +81,7 @@ async def test_with_only_the_built_in_experts_the_client_is_told_what_to_add(run
 
 async def test_a_router_that_is_gone_does_not_take_the_request_with_it(run):
     class Gone:
-        async def route(self, query, cards):
+        async def route(self, query, cards, loads=None):
             raise Overloaded("the router is not available at the moment")
 
     done = await run("task_based", *experts(), parts={"router": Gone()})
@@ -91,11 +91,11 @@ async def test_a_router_that_is_gone_does_not_take_the_request_with_it(run):
 
 async def test_a_router_that_names_strangers_is_read_without_them(run):
     class Odd:
-        async def route(self, query, cards):
+        async def route(self, query, cards, loads=None):
             return Route(("nobody", "writer"), "because")
 
     class Empty:
-        async def route(self, query, cards):
+        async def route(self, query, cards, loads=None):
             return Route((), "nobody")
 
     assert (await run("task_based", *experts(), parts={"router": Odd()})).told[0] == ("routed", "writer")

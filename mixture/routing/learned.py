@@ -1,0 +1,186 @@
+"""The learned router: for each expert what quality, cost and latency this request would have with it, and the best of
+that under the request's limits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import nan
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mixture.config import RouterConfig
+from mixture.routing import promise
+from mixture.routing.calibration import Calibration
+from mixture.routing.candidates import candidate, facts
+from mixture.routing.classification import Topic, topic
+from mixture.routing.keyword import NOT_ITS_KIND, Fit, fit
+from mixture.routing.objective import Aim, Candidate, Choice, choose, two_way
+from mixture.routing.predictor import Record
+from mixture.routing.storage import PredictorError
+from mixture.tokens import prompt_tokens
+from mixture.types import IDLE, ExpertCard, Loads, Price, Query, Route
+
+_UNRECORDED = Record(0, nan)
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """The experts for one request: those that are weighed, and those that are not, with the reason."""
+
+    exact: tuple[str, ...]
+    """Exact and quoting experts whose kind of task the request shows: they stand first, and decline at once."""
+    cards: tuple[ExpertCard, ...]
+    candidates: tuple[Candidate, ...]
+    left_out: dict[str, str]
+    unweighed: tuple[Candidate, ...]
+
+
+class LearnedRouter:
+    """Routes by a fitted predictor. What the request says of models, prices or routing has no influence: the predictor
+    reads it without such clauses (`mixture.routing.encoder.readable`).
+
+    A `calibration` may be put in the place of the old one at any time.
+    """
+
+    def __init__(self, calibration: Calibration, config: RouterConfig) -> None:
+        self._config = config
+        self.calibration = calibration
+
+    @property
+    def calibration(self) -> Calibration:
+        """What it decides by."""
+        return self._calibration
+
+    @calibration.setter
+    def calibration(self, calibration: Calibration) -> None:
+        self._calibration = calibration
+        self._promises = promise.Promises(calibration)
+        self._records = dict(zip(calibration.predictor.experts, calibration.predictor.records, strict=True))
+        self._priors: dict[Price | None, float] = {}
+
+    async def route(self, query: Query, cards: Sequence[ExpertCard], loads: Loads | None = None) -> Route:
+        """The experts to ask, best first. Raises PredictorError when the predictor can't decide about these experts or
+        this request.
+        """
+        if not self._records.keys() & {card.name for card in cards}:
+            raise PredictorError("the calibration knows none of these experts; calibrate with a log of theirs")
+        found = topic(query)
+        qualities = self._qualities(query.text)
+        field = self._field(query, cards, loads or {}, found, qualities)
+        choice, promised = self._chosen(query, field, qualities)
+        behind = tuple(one.name for one in field.candidates if not one.available and one.name not in choice.order)
+        signals = _signals(found, field, choice) | {
+            "encoder": self._calibration.encoder,
+            "calibration": self._calibration.version,
+            "promise": promised,
+        }
+        return Route((*field.exact, *choice.order, *behind), _why(found, field, choice), signals, ordered=True)
+
+    def _qualities(self, text: str) -> npt.NDArray[np.float64]:
+        try:
+            return self._calibration.predictor.qualities(text)
+        except ValueError as error:
+            raise PredictorError(str(error)) from None
+
+    def _field(
+        self,
+        query: Query,
+        cards: Sequence[ExpertCard],
+        loads: Loads,
+        found: Topic,
+        qualities: npt.NDArray[np.float64],
+    ) -> _Field:
+        prompt = prompt_tokens(query)
+        predicted = self._calibration.predictor.blended(qualities, cards, [self._prior(card) for card in cards])
+        made = {card.name: self._candidate(card, query, prompt, loads, predicted[card.name]) for card in cards}
+        fits = {card.name: fit(card, found) for card in cards}
+        exact = [card.name for card in cards if fits[card.name].narrow and not fits[card.name].useless]
+        reasons = {card.name: reason for card in cards if (reason := _unfit(card, fits[card.name], prompt))}
+        weighed = [card for card in cards if card.name not in reasons and card.name not in exact]
+        if not weighed:  # whoever is too small or of another kind is better than nobody
+            weighed, reasons = [card for card in cards if card.name not in exact] or list(cards), {}
+        names = {card.name for card in weighed}
+        return _Field(
+            tuple(name for name in exact if name not in names),
+            tuple(weighed),
+            tuple(made[card.name] for card in weighed),
+            reasons,
+            tuple(one for name, one in made.items() if name not in names),
+        )
+
+    def _candidate(self, card: ExpertCard, query: Query, prompt: int, loads: Loads, quality: float) -> Candidate:
+        record = self._records.get(card.name, _UNRECORDED)
+        recorded = record.completion_tokens, record.cost_usd, record.latency_s
+        return candidate(card, query, prompt, loads.get(card.name, IDLE), quality, recorded)
+
+    def _prior(self, card: ExpertCard) -> float:
+        if card.price not in self._priors:
+            self._priors[card.price] = self._calibration.predictor.prior(card)
+        return self._priors[card.price]
+
+    def _chosen(
+        self, query: Query, field: _Field, qualities: npt.NDArray[np.float64]
+    ) -> tuple[Choice, dict[str, Any] | None]:
+        aim = self._aim(query)
+        choice = choose(field.candidates, aim)
+        if aim.quality is not None:
+            return self._kept(field, choice, aim.quality, qualities)
+        threshold, weak, strong = self._config.routing_threshold, self._config.weak, self._config.strong
+        if threshold is None or weak is None or strong is None or not {weak, strong} <= set(choice.order):
+            return choice, None
+        known = {one.name: one.quality for one in field.candidates}
+        pair = two_way(known[strong] - known[weak], weak, strong, threshold)
+        others = tuple(name for name in choice.order if name not in pair.order)
+        return replace(choice, order=(*pair.order, *others), why=pair.why), None
+
+    def _aim(self, query: Query) -> Aim:
+        limits, config = query.limits, self._config
+        return Aim(
+            quality=config.quality if limits.quality is None else limits.quality,
+            max_cost_usd=limits.max_cost_usd,
+            max_latency_ms=None if limits.deadline is None else max(0.0, limits.deadline - time.time()) * 1e3,
+            usd_per_answer=config.usd_per_answer,
+            usd_per_second=config.usd_per_second,
+        )
+
+    def _kept(
+        self, field: _Field, choice: Choice, quality: float, qualities: npt.NDArray[np.float64]
+    ) -> tuple[Choice, dict[str, Any]]:
+        """The choice under a floor: by its certified rule where there is one, else by the predictions alone."""
+        standing = [card for card, one in zip(field.cards, field.candidates, strict=True) if one.available]
+        rule = self._promises.rule(standing, quality)
+        if rule is None or not rule.floor.rows:
+            return choice, promise.predicted(quality, "nothing was held back to calibrate these experts with")
+        name = rule.pick(qualities)
+        if name not in choice.order:
+            why = next((reason for other, reason in choice.left_out if other == name), "it is not to be had")
+            return choice, promise.told(rule, f"{name} would be asked, but {why}")
+        others = tuple(other for other in choice.order if other != name)
+        return replace(choice, order=(name, *others), why=promise.words(rule)), promise.told(rule, None)
+
+
+def _unfit(card: ExpertCard, known: Fit, prompt: int) -> str:
+    """Why an expert is not weighed at all; empty when it is."""
+    if known.useless:
+        return NOT_ITS_KIND
+    if card.context_window is not None and prompt > card.context_window:
+        return f"takes {card.context_window} tokens, the prompt has about {prompt}"
+    return ""
+
+
+def _signals(found: Topic, field: _Field, choice: Choice) -> dict[str, Any]:
+    reasons = field.left_out | dict(choice.left_out)
+    listed = [facts(one, reasons.get(one.name)) for one in (*field.candidates, *field.unweighed)]
+    return {"task": found.task, "scores": dict(found.scores), "candidates": listed, "within_limits": choice.within}
+
+
+def _why(found: Topic, field: _Field, choice: Choice) -> str:
+    first = choice.order[0]
+    quality = next(one.quality for one in field.candidates if one.name == first)
+    exact = f"{', '.join(field.exact)} first, made for it; then " if field.exact else ""
+    return f"{found.task}; {exact}{choice.why}: {first} (expected quality {quality:.2f})"
