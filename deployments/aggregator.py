@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from deployments.remote import Handle, RemoteEmbedder
 from mixture.aggregation import make_aggregator
 from mixture.config import AggregatorConfig
-from mixture.types import Completion, Query, Verdict, Weights
+from mixture.types import Completion, Query, Verdict, Weights, Writer
 
 
 class HostedAggregator:
@@ -16,6 +16,8 @@ class HostedAggregator:
     def __init__(self, retrieval: Handle, config: AggregatorConfig) -> None:
         self._aggregator = make_aggregator(RemoteEmbedder(retrieval), config)
 
-    async def aggregate(self, query: Query, proposals: Sequence[Completion], weights: Weights = None) -> Verdict:
+    async def aggregate(
+        self, query: Query, proposals: Sequence[Completion], weights: Weights = None, writer: Writer | None = None
+    ) -> Verdict:
         """See `mixture.types.Aggregator`."""
-        return await self._aggregator.aggregate(query, proposals, weights)
+        return await self._aggregator.aggregate(query, proposals, weights, writer)

@@ -16,7 +16,7 @@ from typing import Any
 
 from mixture.assembly import Hosts
 from mixture.errors import ExpertUnavailable, MixtureError, Overloaded, StreamBroken
-from mixture.types import Chunk, Completion, ExpertCard, Loads, Passage, Plan, Query, Route, Verdict, Weights
+from mixture.types import Chunk, Completion, ExpertCard, Loads, Passage, Plan, Query, Route, Verdict, Weights, Writer
 
 logger = logging.getLogger("mixture.remote")
 
@@ -106,9 +106,11 @@ class RemoteAggregator:
     def __init__(self, handle: Handle) -> None:
         self._call = handle.options(method_name="aggregate")
 
-    async def aggregate(self, query: Query, proposals: Sequence[Completion], weights: Weights = None) -> Verdict:
+    async def aggregate(
+        self, query: Query, proposals: Sequence[Completion], weights: Weights = None, writer: Writer | None = None
+    ) -> Verdict:
         """See `mixture.types.Aggregator`."""
-        verdict: Verdict = await _called("aggregator", self._call.remote(query, proposals, weights))
+        verdict: Verdict = await _called("aggregator", self._call.remote(query, proposals, weights, writer))
         return verdict
 
 

@@ -45,6 +45,7 @@ def assemble(
         aggregator=hosts.aggregator or make_aggregator(hosts.embedder, config.aggregator),
         scorer=make_scorer(config.scorer),
         retriever=hosts.retriever,
+        embedder=hosts.embedder,
     )
     return config, panel
 

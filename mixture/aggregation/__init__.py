@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from mixture.aggregation import reliability
+from mixture.aggregation.composing import Composing
 from mixture.aggregation.majority import Majority
 from mixture.aggregation.scoring import Completeness
 from mixture.config import AggregatorConfig, ConfigError
@@ -14,14 +15,15 @@ __all__ = ["make_aggregator", "make_scorer"]
 
 
 def make_aggregator(embedder: Embedder | None, config: AggregatorConfig | None = None) -> Aggregator:
-    """The aggregator: votes on short answers, agreement of long ones, by `embedder` or (None) by their words.
+    """The aggregator: votes on short answers, agreement of long ones, by `embedder` or (None) by their words; or a
+    query for whoever is to write one text out of all.
 
     Raises ConfigError when the file of `config.reliability` can't be used.
     """
     if config is None or config.reliability is None:
-        return Majority(embedder)
+        return Composing(Majority(embedder))
     try:
-        return Majority(embedder, reliability.load(config.reliability))
+        return Composing(Majority(embedder, reliability.load(config.reliability)))
     except reliability.ReliabilityError as error:
         raise ConfigError(f"aggregator.reliability: {error.message}", param="aggregator.reliability") from None
 

@@ -51,6 +51,9 @@ def _mentions(config: Config) -> list[tuple[str, str]]:
     named += [(f"aliases.{k}", o) for k, o in config.aliases.items()]
     for where, options in named:
         found += [(f"{where}.experts", name) for name in options.experts or ()]
+        found += [(f"{where}.proposer_models", name) for name in options.proposer_models or ()]
+        single = {"aggregator_model": options.aggregator_model, "judge": options.judge}
+        found += [(f"{where}.{field}", name) for field, name in single.items() if name]
         found += [(f"{where}.fallback_order", name) for name in options.fallback_order or ()]
         found += [(f"{where}.specialist_map.{kind}", name) for kind, name in (options.specialist_map or {}).items()]
         found += [(f"{where}.weights", name) for name in options.weights or () if options.weights != "learned"]

@@ -24,6 +24,7 @@ Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 StrategyName = Literal["task_based", "specialist", "decomposition", "voting", "cascade", "best_of_n"]
+AggregationName = Literal["synthesis", "selection", "voting", "fusion"]
 
 OnPartial = Literal["accept", "retry", "reject"]
 
@@ -171,7 +172,31 @@ class StrategyOptions(Section):
     """voting, best_of_n: how many proposals; spread over the experts. cascade with `confidence` or `lead`: how many
     experts are asked at first; 2, or `lead`, when left out."""
     min_successful_responses: Annotated[int, Field(ge=1)] | None = None
-    """voting, best_of_n: fewer proposals than this and one expert answers alone, marked degraded."""
+    """voting, best_of_n, mixture_of_agents: fewer proposals than this are no ensemble: the best of what came is the
+    answer, marked degraded. 2 when left out."""
+    proposer_models: tuple[Name, ...] | None = None
+    """mixture_of_agents: the experts that propose; one name and `num_proposals_per_model` ask that expert several
+    times (Self-MoA). Up to five that suit the request when left out."""
+    num_proposals_per_model: Annotated[int, Field(ge=1, le=16)] | None = None
+    """mixture_of_agents: proposals of each expert in each layer; 1 when left out."""
+    aggregator_model: Name | None = None
+    """mixture_of_agents: the expert that writes the answer, or judges the proposals; the router's best when left
+    out."""
+    layers: Annotated[int, Field(ge=1, le=8)] | None = None
+    """mixture_of_agents: rounds of proposals, each of which reads the one before; 1 when left out. The paper counts
+    whoever writes the answer as a layer more."""
+    aggregation_strategy: AggregationName | None = None
+    """mixture_of_agents: what becomes of the proposals. `synthesis`, which holds when left out, has the answer written
+    anew; `fusion` has what they say put together, contradictions named; `selection` has the best one chosen by a judge;
+    `voting` takes the answer that most give."""
+    use_specialized_prompts: bool | None = None
+    """mixture_of_agents: give each proposal a way of its own to go about the request (step by step, sceptical, ...)."""
+    judge: Name | None = None
+    """best_of_n: the expert that chooses among the proposals; without one they are scored without any call. Nobody
+    judges proposals of its own."""
+    enhance: bool | None = None
+    """task_based, and where a request stays whole: let the expert improve its answer by what is found in the documents,
+    in a second call. Not done when left out."""
     max_subtasks: Annotated[int, Field(ge=2, le=64)] | None = None
     """decomposition, specialist: a plan with more subtasks is not followed, the request stays whole; 16 when left out.
     What the decomposer itself makes is limited by `decomposer.max_subtasks`."""

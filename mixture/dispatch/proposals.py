@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from mixture.dispatch.order import suited, working_first
-from mixture.dispatch.outcomes import Failure, reason, told
+from mixture.dispatch.outcomes import Failure, reason
+from mixture.dispatch.samples import Sample, sampled
 from mixture.errors import Declined, MixtureError
 from mixture.estimates import cost_of, expected_usage
-from mixture.streams import complete
 from mixture.types import Completion, Emit, Panel, Proposed, Query, Quorum
 
 
@@ -37,7 +37,7 @@ class Proposals:
 
     def degraded(self, least: int) -> list[str]:
         """What could not be had, in words."""
-        said = [f"{name} did not answer ({reason(error)})" for name, error in self.missing]
+        said = list(dict.fromkeys(f"{name} did not answer ({reason(error)})" for name, error in self.missing))
         if len(self.completions) < least:
             said.append(f"{len(self.completions)} of {self.asked} proposals came, {least} are needed")
         return said
@@ -66,37 +66,35 @@ def spread(names: Sequence[str], n: int | None) -> list[str]:
     return [names[i % len(names)] for i in range(n or len(names))] if names else []
 
 
-async def propose(names: Sequence[str], query: Query, panel: Panel, emit: Emit) -> Proposals:
-    """A proposal from each of `names` (one who stands there twice writes two), told as they finish.
+async def propose(
+    names: Sequence[str], query: Query, panel: Panel, emit: Emit, asks: Sequence[Query] | None = None
+) -> Proposals:
+    """A proposal from each of `names` (one who stands there twice writes two), told as they finish. `asks` holds the
+    query for each where they differ.
 
     An empty answer counts as a failure. Who declines is not told of: it was no proposal.
     """
     done: dict[int, Completion] = {}
     result = Proposals()
 
-    async def one(index: int, name: str) -> None:
+    async def one(sample: Sample) -> None:
         try:
-            done[index] = await _proposal(name, names[:index].count(name), query, panel)
+            completions = await sample.drawn(panel)
         except MixtureError as error:
-            result.failures.append((name, error))
-            if not isinstance(error, Declined):
-                await emit(Proposed(name, error=reason(error)))
-        else:
-            await emit(Proposed(name, done[index]))
+            completions = [error] * len(sample.places)
+        for place, came in zip(sample.places, completions, strict=True):
+            if isinstance(came, Completion):
+                done[place] = came
+                await emit(Proposed(sample.expert, came))
+                continue
+            result.failures.append((sample.expert, came))
+            if not isinstance(came, Declined):
+                await emit(Proposed(sample.expert, error=reason(came)))
 
     async with asyncio.TaskGroup() as group:
-        for index, name in enumerate(names):
-            group.create_task(one(index, name))
+        for sample in sampled(names, asks or [query] * len(names), panel):
+            group.create_task(one(sample))
     usage = expected_usage(query)
     cheap = sorted(done, key=lambda index: (cost_of(panel.experts[names[index]].card, usage), index))
     result.completions = [done[index] for index in cheap]
     return result
-
-
-async def _proposal(name: str, again: int, query: Query, panel: Panel) -> Completion:
-    """`again` counts the proposals that `name` writes already: a fixed seed would make them all the same."""
-    sampling = query.sampling
-    if sampling.seed is not None and again:
-        sampling = replace(sampling, seed=sampling.seed + again)
-    asked = replace(query, stream=False, purpose="proposer", sampling=sampling)
-    return told(await complete(panel.experts[name], asked))

@@ -7,6 +7,7 @@ edges, for HTTP bodies and configuration. A value never refers to a client, a pr
 from mixture.types.answer import (
     Adjusted,
     Adjustment,
+    Aggregation,
     Budget,
     Call,
     Choice,
@@ -21,6 +22,7 @@ from mixture.types.answer import (
     Quorum,
     Report,
     Route,
+    Source,
     Subtask,
     Usage,
     Verdict,
@@ -48,6 +50,7 @@ from mixture.types.protocols import (
     Scorer,
     Strategy,
     Weights,
+    Writer,
 )
 from mixture.types.query import (
     Ability,
@@ -70,6 +73,7 @@ __all__ = [
     "Ability",
     "Adjusted",
     "Adjustment",
+    "Aggregation",
     "Aggregator",
     "Answered",
     "Budget",
@@ -113,6 +117,7 @@ __all__ = [
     "Sampling",
     "Scored",
     "Scorer",
+    "Source",
     "Strategy",
     "Subtask",
     "TextPart",
@@ -122,4 +127,5 @@ __all__ = [
     "Usage",
     "Verdict",
     "Weights",
+    "Writer",
 ]

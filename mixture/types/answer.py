@@ -113,10 +113,36 @@ class Quorum:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A proposal that an answer was made of: its `number` in the answer's annotations, who made it, and how many of
+    the answer's sentences it supports.
+    """
+
+    number: int
+    expert: str
+    sentences: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation:
+    """How an answer was made of proposals: `method` is `voting`, `selection`, `synthesis` or `fusion`; `by` names the
+    expert that judged or wrote, None when no expert was asked; `layers` counts the rounds of proposals. `supported` is
+    the share of the answer's sentences that a proposal supports, where it was looked for, in 0..1.
+    """
+
+    method: str
+    by: str | None = None
+    layers: int = 1
+    sources: tuple[Source, ...] = ()
+    supported: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """A whole answer. `expert` wrote it; `usage` is that of its own call (the sum over all calls is in the `Report`).
     `degraded` says, when it is set, what could not be had (an ensemble that became one expert, a missing proposal).
-    `confidence` is a calibrated probability that the answer is right, where one can be given.
+    `confidence` is a calibrated probability that the answer is right, where one can be given; `aggregation` says how it
+    was made of proposals, where it was.
     """
 
     expert: str
@@ -126,6 +152,7 @@ class Completion:
     quorum: Quorum | None = None
     degraded: str | None = None
     confidence: float | None = None
+    aggregation: Aggregation | None = None
 
     @property
     def text(self) -> str:
@@ -202,7 +229,8 @@ class Plan:
 class Verdict:
     """An aggregator's decision: the index of the `chosen` proposal, or a ready query for the `writer` expert.
     `confidence` is a calibrated probability that the chosen one is right, where one can be given; `lead` says by how
-    many votes its answer is ahead of any other, where they can be counted.
+    many votes its answer is ahead of any other, where they can be counted. `order` holds the index of the proposal
+    under each number of `query`; `degraded` says, when it is set, what could not be had.
     """
 
     chosen: int | None = None
@@ -213,6 +241,8 @@ class Verdict:
     why: str = ""
     confidence: float | None = None
     lead: int = 0
+    order: tuple[int, ...] = ()
+    degraded: str | None = None
 
 
 Adjustment = Literal["shrunk", "grown", "capped", "cancelled", "hedged", "retried", "replaced"]
@@ -259,6 +289,7 @@ class Report:
     quorum: Quorum | None = None
     degraded: str | None = None
     confidence: float | None = None
+    aggregation: Aggregation | None = None
     cached: bool = False
     adjustments: tuple[Adjusted, ...] = ()
     budget: Budget | None = None

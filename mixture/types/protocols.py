@@ -54,11 +54,24 @@ None for one vote each.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who is to write one text out of proposals, and how: `synthesis` writes anew and may correct them, `fusion` puts
+    together what they say. `purpose` is that of the call.
+    """
+
+    card: ExpertCard
+    method: Literal["synthesis", "fusion"] = "synthesis"
+    purpose: str = "writer"
+
+
 class Aggregator(Protocol):
     """Puts proposals together."""
 
-    async def aggregate(self, query: Query, proposals: Sequence[Completion], weights: Weights = None) -> Verdict:
-        """The decision over `proposals` (never empty)."""
+    async def aggregate(
+        self, query: Query, proposals: Sequence[Completion], weights: Weights = None, writer: Writer | None = None
+    ) -> Verdict:
+        """The decision over `proposals` (never empty): one of them or, with a `writer`, the query to ask it."""
         ...
 
 
@@ -96,6 +109,7 @@ class Panel:
     aggregator: Aggregator
     scorer: Scorer
     retriever: Retriever | None = None
+    embedder: Embedder | None = None
 
 
 Strategy = Callable[[Query, Panel, Emit], Awaitable[Completion]]

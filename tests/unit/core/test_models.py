@@ -64,7 +64,7 @@ async def test_wishes_change_strategy_and_experts_for_one_request(mixture):
     answer = await mixture.answer(ASKED, "auto", Wishes(strategy="voting", experts=("a", "c"), n=3))
     assert answer.report.strategy_requested == "auto"
     assert answer.report.strategy_executed == "voting"
-    assert sorted(call.expert for call in answer.report.calls) == ["a", "a", "c"]
+    assert sorted(call.expert for call in answer.report.calls) == ["a", "c"], "both choices of a come in one call"
     again = await mixture.answer(ASKED, "audit", Wishes(voting_threshold=1.0))
     assert {call.expert for call in again.report.calls} == {"a", "b"}
     assert (await mixture.answer(ASKED, "voting", Wishes(strategy="auto"))).report.strategy_executed == "task_based"

@@ -59,11 +59,13 @@ async def test_n_is_spread_over_the_experts(run):
     a, b = scripted("a", "24"), scripted("b", "24")
     query = Query((Message("user", ASKED),), Sampling(seed=7), stream=True)
     done = await run("voting", a, b, query=query, n=5)
-    assert (a.counts.started, b.counts.started) == (3, 2)
+    assert [asked.sampling.n for asked in (*a.queries, *b.queries)] == [3, 2], "one call for all of one expert"
     assert done.completion.quorum == Quorum(5, 5, 5)
     assert {asked.purpose for asked in a.queries} == {"proposer"}
-    assert sorted(asked.sampling.seed for asked in a.queries) == [7, 8, 9]
     assert not any(asked.stream for asked in a.queries)
+    single = scripted("a", "24", abilities=frozenset({"seed"}))
+    assert (await run("voting", single, b, query=query, n=5)).completion.quorum == Quorum(5, 5, 5)
+    assert sorted(asked.sampling.seed for asked in single.queries) == [7, 8, 9], "one that gives no choices is varied"
     fewer = await run("voting", a, b, scripted("c", "24"), asked=ASKED, n=2)
     assert fewer.told[0] == ("routed", "a", "b")
 
