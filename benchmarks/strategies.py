@@ -25,7 +25,7 @@ from benchmarks.processes import Running, serving
 from benchmarks.reporting import finish, need, options, progress, table
 
 FILES = ("zeroeval_items.parquet", "zeroeval_outputs_gsm.parquet", "zeroeval_answers.parquet")
-STRATEGIES = ("task_based", "specialist", "voting", "cascade", "best_of_n")
+STRATEGIES = ("auto", "task_based", "specialist", "voting", "cascade", "best_of_n")
 CHEAP = {"voting_cheap": "voting", "best_of_n_cheap": "best_of_n"}
 """Aliases that ask the cheap models only: name -> strategy."""
 AT_ONCE = 16

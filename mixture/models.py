@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -131,8 +131,8 @@ class Models:
         return InvalidQuery(message, param=_FIELDS[lacking[0]], code="unsupported_parameter")
 
     def _reshaped(self, name: str, target: Target, wishes: Wishes) -> Target:
-        if wishes.strategy is not None and wishes.strategy not in ("auto", *STRATEGY_NAMES):
-            known = ", ".join(("auto", *STRATEGY_NAMES))
+        if wishes.strategy is not None and wishes.strategy not in STRATEGY_NAMES:
+            known = ", ".join(STRATEGY_NAMES)
             raise InvalidQuery(f"unknown strategy {wishes.strategy!r}; known: {known}", param="mixture.strategy")
         alias = self._config.aliases.get(name)
         if target.kind == "expert" or (alias is not None and alias.expert is not None):
@@ -165,14 +165,25 @@ class Models:
         return StrategyOptions(**self._config.limits.model_dump(exclude_none=True))
 
     def _strategy(self, name: str, own: StrategyOptions, kind: Kind) -> Target:
-        base = self._config.strategies.get(name, StrategyOptions())
-        server = StrategyOptions(
-            specialist_map=self._config.specialist_map or None, fallback_order=self._config.fallback_order or None
-        )
-        options = merged(merged(merged(self._limits(), server), base), own)
+        options = self._options(name, own)
         chosen = self._experts if options.experts is None else {n: self._experts[n] for n in options.experts}
         abilities = frozenset.intersection(*(e.card.abilities for e in chosen.values())) if chosen else frozenset()
-        return Target(kind, name, create(name, options), chosen, abilities, options)
+        return Target(kind, name, create(name, options, self._maker(own)), chosen, abilities, options)
+
+    def _options(self, name: str, own: StrategyOptions) -> StrategyOptions:
+        """What the strategy `name` is told: the server's defaults, over them its own, over them `own`."""
+        base = self._config.strategies.get(name, StrategyOptions())
+        server = StrategyOptions(
+            specialist_map=self._config.specialist_map or None,
+            fallback_order=self._config.fallback_order or None,
+            usd_per_answer=self._config.router.usd_per_answer or None,
+        )
+        return merged(merged(merged(self._limits(), server), base), own)
+
+    def _maker(self, own: StrategyOptions) -> Callable[[str, StrategyOptions], Strategy]:
+        """The strategies that `auto` chooses among, each as it is configured, with `own` and what `auto` tells it."""
+        auto = merged(self._config.strategies.get("auto", StrategyOptions()), own)
+        return lambda name, over: create(name, self._options(name, merged(auto, over)))
 
     def _unknown(self, model: str) -> str:
         shown = model[:128]

@@ -9,6 +9,7 @@ from mixture.metering import Meter, covered
 from mixture.types import (
     Adjusted,
     Budget,
+    Chosen,
     Completion,
     Event,
     Plan,
@@ -37,6 +38,8 @@ class Trace(Meter):
         if isinstance(event, Routed):
             if self.route is None:
                 self.route = event.route
+        elif isinstance(event, Chosen):
+            self.executed = event.strategy
         elif isinstance(event, Planned):
             self.plan = event.plan
         elif isinstance(event, Proposed):

@@ -8,6 +8,7 @@ from mixture.api.report import adjusted_fields, plan_fields, proposal_fields, re
 from mixture.types import (
     Adjusted,
     Answered,
+    Chosen,
     Chunk,
     Delta,
     Event,
@@ -26,6 +27,8 @@ def progress_fields(event: Event, *, expose: bool) -> dict[str, Any] | None:
     `expose` says whether the texts of proposals may be shown.
     """
     match event:
+        case Chosen(strategy, why):
+            return {"type": "chosen", "strategy": strategy, "why": why}
         case Routed(route, subtask):
             return {"type": "routed", "subtask": subtask, **(route_fields(route) or {})}
         case Planned(plan):

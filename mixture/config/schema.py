@@ -23,13 +23,13 @@ Key = Annotated[str, AfterValidator(_key)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
-StrategyName = Literal["task_based", "specialist", "decomposition", "voting", "cascade", "best_of_n"]
+StrategyName = Literal["auto", "task_based", "specialist", "decomposition", "voting", "cascade", "best_of_n"]
 AggregationName = Literal["synthesis", "selection", "voting", "fusion"]
 
 OnPartial = Literal["accept", "retry", "reject"]
 
 STRATEGY_NAMES: tuple[str, ...] = get_args(StrategyName)
-"""The strategies that can be asked for by name; `auto` stands for the configured default."""
+"""The strategies that can be asked for by name. The model `auto` is the configured one: `auto` itself when left out."""
 
 
 class Section(BaseModel):
@@ -200,6 +200,11 @@ class StrategyOptions(Section):
     max_subtasks: Annotated[int, Field(ge=2, le=64)] | None = None
     """decomposition, specialist: a plan with more subtasks is not followed, the request stays whole; 16 when left out.
     What the decomposer itself makes is limited by `decomposer.max_subtasks`."""
+    usd_per_answer: Positive | None = None
+    """auto: what one more good answer is worth, in US dollars, when it weighs whether a second opinion is worth its
+    price; `router.usd_per_answer` when left out."""
+    high_stakes: tuple[str, ...] | None = None
+    """auto: kinds of task in which a good answer is worth 20 times as much; medical and legal ones when left out."""
     max_depth: Annotated[int, Field(ge=1, le=64)] | None = None
     """decomposition, specialist: a plan in which more subtasks wait for each other in a row is not followed; 4 when
     left out."""
@@ -342,8 +347,8 @@ class Config(Section):
     discover: bool | None = None
     """Add what is found: keys in the environment, local servers, the embedded experts. Left out: only when `experts`
     is empty."""
-    strategy: StrategyName = "task_based"
-    """What `auto` and a request without a model mean."""
+    strategy: StrategyName = "auto"
+    """What the model `auto` and a request without a model mean. `auto` chooses a strategy for each request."""
     strategies: dict[str, StrategyOptions] = Field(default_factory=dict)
     """Defaults for each strategy by its name."""
     specialist_map: dict[str, Name] = Field(default_factory=dict)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from mixture.config import StrategyOptions
 from mixture.dispatch.fallback import first_answer
 from mixture.dispatch.routes import routed
-from mixture.types import Completion, Emit, Panel, Query, Routed
+from mixture.types import Completion, Emit, Panel, Query, Route, Routed
 
 
 async def by_task(query: Query, panel: Panel, emit: Emit, options: StrategyOptions) -> Completion:
     """The answer of the expert for the kind of task, live; of the next one when it can't. Raises as `first_answer`."""
-    route = await routed(query, panel, options.specialist_map, options.fallback_order)
+    return await along(await routed(query, panel, options.specialist_map, options.fallback_order), query, panel, emit)
+
+
+async def along(route: Route, query: Query, panel: Panel, emit: Emit) -> Completion:
+    """The answer of the first of the route's experts that gives one, live."""
     await emit(Routed(route))
     return await first_answer(route.experts, query, panel, emit)

@@ -29,6 +29,7 @@ from mixture.types.answer import (
 )
 from mixture.types.events import (
     Answered,
+    Chosen,
     Delta,
     Emit,
     Event,
@@ -79,6 +80,7 @@ __all__ = [
     "Budget",
     "Call",
     "Choice",
+    "Chosen",
     "Chunk",
     "Completion",
     "Decomposer",

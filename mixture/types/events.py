@@ -17,6 +17,14 @@ class Retrieved:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """`auto` chose the strategy that runs, by its name, because of `why`."""
+
+    strategy: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """The request was taken apart."""
 
@@ -66,5 +74,5 @@ class Answered:
     report: Report
 
 
-Event = Retrieved | Planned | Routed | Proposed | Scored | Adjusted | Delta | Answered
+Event = Chosen | Retrieved | Planned | Routed | Proposed | Scored | Adjusted | Delta | Answered
 Emit = Callable[[Event], Awaitable[None]]

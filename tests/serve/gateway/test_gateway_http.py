@@ -198,7 +198,7 @@ async def test_unknown_paths_and_methods(http, server):
 
 async def test_strategies(http, server):
     told = (await http.get("/v1/mixture/strategies", headers=server.headers)).json()
-    assert told["default"] == "task_based"
+    assert told["default"] == "auto"
     assert "plain" in told["experts"]
     assert told["aliases"]["jury"]["experts"] == ["plain", "bare"]
 

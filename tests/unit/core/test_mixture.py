@@ -167,7 +167,7 @@ def test_without_an_event_loop_again_and_again():
 def test_what_there_is():
     aliases = {"audit": {"strategy": "voting", "experts": ["a"], "description": "careful"}}
     facts = Mixture.from_config({"experts": [expert()], "aliases": aliases}).describe()
-    assert facts["default"] == "task_based"
+    assert facts["default"] == "auto"
     assert facts["experts"]["a"]["state"] == "closed"
     assert facts["experts"]["a"]["price_usd_per_million_tokens"] == {"input": 1.0, "output": 2.0}
     assert all(strategy["description"].endswith(".") for strategy in facts["strategies"].values())

@@ -29,8 +29,8 @@ def mixture():
     [
         ("a", "expert", "expert"),
         ("mixture/a", "expert", "expert"),
-        ("auto", "task_based", "strategy"),
-        ("mixture/auto", "task_based", "strategy"),
+        ("auto", "auto", "strategy"),
+        ("mixture/auto", "auto", "strategy"),
         ("voting", "voting", "strategy"),
         ("audit", "voting", "alias"),
         ("fast", "expert", "alias"),
