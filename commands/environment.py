@@ -30,6 +30,7 @@ def for_ray(folder: Path, held: Held, haproxy: bool, environ: Mapping[str, str])
         "RAY_worker_niceness": "0",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
         "TOKENIZERS_PARALLELISM": "false",
+        "MIXTURE_FIXED_CLUSTER": "1",  # this machine is all there is: no place here is no place at all
     }
     if haproxy:
         # The folder's name is short: Ray adds a long one to it, and a socket's path has at most 97 bytes.

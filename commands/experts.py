@@ -29,7 +29,7 @@ def experts_table(config: Config, whys: Mapping[str, str], environ: Mapping[str,
 
 
 def _base(expert: ExpertConfig, by_name: Mapping[str, ExpertConfig]) -> ExpertConfig:
-    while expert.expert is not None and expert.expert in by_name:
+    while expert.provider == "persona" and expert.expert is not None and expert.expert in by_name:
         expert = by_name[expert.expert]
     return expert
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ray import serve
@@ -16,6 +17,7 @@ from ray.serve import Application
 from actors.retrieval import RetrievalActor
 from deployments.aggregator import HostedAggregator
 from deployments.decomposer import HostedDecomposer
+from deployments.engine.placement import bound
 from deployments.expert import HostedExpert, deployment_name
 from deployments.gateway import Gateway
 from deployments.remote import Hosted
@@ -25,7 +27,7 @@ from mixture.catalogue import resolve
 from mixture.config import Config, ExpertConfig, parse
 from mixture.keys import with_keys
 from mixture.providers import Context, create
-from mixture.types import ExpertCard
+from mixture.types import Expert, ExpertCard
 
 PARTS: Mapping[str, type] = {"router": HostedRouter, "decomposer": HostedDecomposer, "aggregator": HostedAggregator}
 SHARE = {"num_cpus": 0.1}
@@ -38,10 +40,14 @@ def build(args: dict[str, Any]) -> Application:
     """The application: a gateway, and what the configuration hosts beside it. Raises ConfigError."""
     config = _resolved(with_keys(discovered(parse(args), os.environ), os.environ))
     retrieval = _deployment(RetrievalActor, "retrieval", AT_ONCE).bind(config.documents)
-    hosted = [expert for expert in config.experts if expert.hosted]
+    cards = _cards(config)
+    engines, unplaced = bound(config, cards, partial(_deployment, at_once=AT_ONCE))
+    hosted = {expert.name: _expert(config, expert, retrieval) for expert in config.experts if expert.hosted}
     parts = Hosted(
-        cards={expert.name: _card(config, expert) for expert in hosted},
-        experts={expert.name: _expert(config, expert, retrieval) for expert in hosted},
+        cards=cards,
+        experts={**hosted, **engines},
+        adapters={e.name: e.expert for e in config.experts if e.provider == "lora" and e.expert in engines},
+        unplaced=unplaced,
         parts={"retrieval": retrieval, **{name: _part(name, config, retrieval) for name in config.hosted}},
     )
     # The gateway sheds load by itself, with an error that clients understand: Serve's own limit lies above its.
@@ -49,13 +55,14 @@ def build(args: dict[str, Any]) -> Application:
     return _deployment(Gateway, "gateway", limit).bind(config, parts)
 
 
-def _deployment(hosted: Any, name: str, at_once: int) -> serve.Deployment:
+def _deployment(hosted: Any, name: str, at_once: int, **more: Any) -> serve.Deployment:
     """`hosted` as a deployment. What serve_config.yaml says under `deployments:` goes before what is set here."""
     options: dict[str, Any] = {
         "name": name,
         "max_ongoing_requests": at_once,
         "ray_actor_options": SHARE,
         "logging_config": {"enable_access_log": False},  # the gateway writes its own, and Ray's costs on every call
+        **more,
     }
     if isinstance(hosted, serve.Deployment):
         return hosted.options(**options)
@@ -84,6 +91,16 @@ def _part(name: str, config: Config, retrieval: Application) -> Application:
     return part.bind(*arguments.get(name, ()))
 
 
-def _card(config: Config, expert: ExpertConfig) -> ExpertCard:
-    """Made here once: providers open clients and load weights when they are first asked, not when they are made."""
-    return create(expert, Context(environ=os.environ, documents=config.documents)).card
+def _cards(config: Config) -> dict[str, ExpertCard]:
+    """Of what runs apart. Made here once: providers open clients and load weights when they are first asked, not when
+    they are made.
+    """
+    made: dict[str, Expert] = {}
+    context = Context(environ=os.environ, experts=made, documents=config.documents)
+    for expert in config.experts:
+        if expert.apart:
+            made[expert.name] = create(expert, context)
+    for expert in config.experts:
+        if expert.provider == "lora":
+            made[expert.name] = create(expert, context)
+    return {name: expert.card for name, expert in made.items()}

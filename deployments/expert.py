@@ -33,16 +33,23 @@ class HostedExpert:
         self._expert = create(config, context)
 
     async def stream(self, query: Query) -> AsyncGenerator[Batch, None]:
-        """Chunks in batches, the first at once. An error is the last item and not raised: Ray would wrap it, log a
-        traceback, and unpickle in the caller whatever the upstream's library raised.
-        """
-        try:
-            async with aclosing(coalesce(chunks(self._expert, query))) as batches:
-                async for batch in batches:
-                    yield batch
-        except MixtureError as error:
-            error.__cause__ = error.__context__ = None
-            yield error
-        except Exception:
-            logger.exception("the expert failed in a way that it should not")
-            yield ExpertUnavailable("the expert failed", expert=self._expert.card.name)
+        """See `batches`."""
+        async with aclosing(batches(chunks(self._expert, query), self._expert.card.name)) as made:
+            async for batch in made:
+                yield batch
+
+
+async def batches(stream: AsyncGenerator[Chunk, None], expert: str) -> AsyncGenerator[Batch, None]:
+    """The chunks of `stream` in batches, the first at once. An error is the last item and not raised: Ray would wrap
+    it, log a traceback, and unpickle in the caller whatever the upstream's library raised. Closing it closes `stream`.
+    """
+    try:
+        async with aclosing(coalesce(stream)) as made:
+            async for batch in made:
+                yield batch
+    except MixtureError as error:
+        error.__cause__ = error.__context__ = None
+        yield error
+    except Exception:
+        logger.exception("the expert failed in a way that it should not")
+        yield ExpertUnavailable("the expert failed", expert=expert)

@@ -16,7 +16,21 @@ from typing import Any
 
 from mixture.assembly import Hosts
 from mixture.errors import ExpertUnavailable, MixtureError, Overloaded, StreamBroken
-from mixture.types import Chunk, Completion, ExpertCard, Loads, Passage, Plan, Query, Route, Verdict, Weights, Writer
+from mixture.providers.vllm import UnhostedEngine
+from mixture.types import (
+    Chunk,
+    Completion,
+    Expert,
+    ExpertCard,
+    Loads,
+    Passage,
+    Plan,
+    Query,
+    Route,
+    Verdict,
+    Weights,
+    Writer,
+)
 
 logger = logging.getLogger("mixture.remote")
 
@@ -25,10 +39,13 @@ Handle = Any
 
 
 class RemoteExpert:
-    """An expert behind a handle to `deployments.expert.HostedExpert`."""
+    """An expert behind a handle to `deployments.expert.HostedExpert` or, with an `adapter` of it or not, to
+    `deployments.engine.host.HostedEngine`.
+    """
 
-    def __init__(self, card: ExpertCard, handle: Handle) -> None:
+    def __init__(self, card: ExpertCard, handle: Handle, adapter: str | None = None) -> None:
         self.card = card
+        self._adapter = () if adapter is None else (adapter,)
         self._call = handle.options(stream=True, method_name="stream")
 
     async def stream(self, query: Query) -> AsyncGenerator[Chunk, None]:
@@ -36,7 +53,7 @@ class RemoteExpert:
         after it.
         """
         begun = False
-        response = self._call.remote(query)
+        response = self._call.remote(query, *self._adapter)
         try:
             async for batch in response:
                 if isinstance(batch, MixtureError):
@@ -145,6 +162,10 @@ class Hosted:
     cards: Mapping[str, ExpertCard] = field(default_factory=dict)
     """The card of every hosted expert."""
     experts: Mapping[str, Handle] = field(default_factory=dict)
+    adapters: Mapping[str, str] = field(default_factory=dict)
+    """Of adapters, which have no deployment of their own, the expert in whose deployment they are computed."""
+    unplaced: Mapping[str, str] = field(default_factory=dict)
+    """Experts that this cluster has no place for, and why."""
     parts: Mapping[str, Handle] = field(default_factory=dict)
     """`retrieval`, and of `router`, `decomposer`, `aggregator` those that are hosted."""
 
@@ -161,6 +182,10 @@ class Hosted:
         """The twins, for `mixture.assembly.assemble`."""
         twins = {"router": RemoteRouter, "decomposer": RemoteDecomposer, "aggregator": RemoteAggregator}
         parts: dict[str, Any] = {name: twin(self.parts[name]) for name, twin in twins.items() if name in self.parts}
-        experts = {name: RemoteExpert(self.cards[name], handle) for name, handle in self.experts.items()}
+        experts: dict[str, Expert] = {
+            name: RemoteExpert(self.cards[name], handle) for name, handle in self.experts.items()
+        }
+        experts |= {name: RemoteExpert(self.cards[name], self.experts[at], name) for name, at in self.adapters.items()}
+        experts |= {name: UnhostedEngine(self.cards[name], why) for name, why in self.unplaced.items()}
         retriever = RemoteRetriever(self.parts["retrieval"])
         return Hosts(experts=experts, retriever=retriever, embedder=self.embedder, **parts)

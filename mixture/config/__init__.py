@@ -5,6 +5,7 @@ library. `${VAR}` and `${VAR:-default}` are expanded from the environment; an un
 field. Unknown fields are errors too, so that a typing mistake is found by `mixture validate` and not in production.
 """
 
+from mixture.config.engine import AutoscalingConfig, EngineConfig
 from mixture.config.loading import ConfigError, expand, load, mapping, parse, read
 from mixture.config.schema import (
     STRATEGY_NAMES,
@@ -21,18 +22,20 @@ from mixture.config.schema import (
     ResilienceOverride,
     RouterConfig,
     SamplingConfig,
-    Section,
     ServerConfig,
     StrategyOptions,
 )
+from mixture.config.section import Section
 
 __all__ = [
     "AggregatorConfig",
     "AliasConfig",
+    "AutoscalingConfig",
     "Config",
     "ConfigError",
     "DecomposerConfig",
     "DocumentsConfig",
+    "EngineConfig",
     "ExpertConfig",
     "LimitsConfig",
     "OnPartial",

@@ -25,6 +25,7 @@ def faults_of(config: Config) -> list[str]:
             if name not in known
         ]
     faults += _unprotected(config)
+    faults += _unbased(config)
     faults += _circles(config)
     return faults
 
@@ -34,9 +35,19 @@ def _unprotected(config: Config) -> list[str]:
     return [
         f"experts.{expert.name}.{field}: a persona is protected as the expert that it is: set it on {expert.expert!r}"
         for expert in config.experts
-        if expert.expert is not None
+        if expert.provider == "persona"
         for field in ResilienceOverride.model_fields
         if getattr(expert, field) is not None
+    ]
+
+
+def _unbased(config: Config) -> list[str]:
+    """Adapters of what is no engine here."""
+    providers = {expert.name: expert.provider for expert in config.experts}
+    return [
+        f"experts.{expert.name}.expert: {expert.expert!r} is no `provider: vllm` expert, and only those take adapters"
+        for expert in config.experts
+        if expert.provider == "lora" and expert.expert in providers and providers[expert.expert] != "vllm"
     ]
 
 

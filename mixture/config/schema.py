@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from mixture.config.engine import EngineConfig
+from mixture.config.section import Positive, Section, Share
 from mixture.types import Ability, Location
 
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")]
@@ -20,9 +22,6 @@ def _key(text: str) -> str:
 
 
 Key = Annotated[str, AfterValidator(_key)]
-Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
 StrategyName = Literal["auto", "task_based", "specialist", "decomposition", "voting", "cascade", "best_of_n"]
 AggregationName = Literal["synthesis", "selection", "voting", "fusion"]
 
@@ -30,12 +29,6 @@ OnPartial = Literal["accept", "retry", "reject"]
 
 STRATEGY_NAMES: tuple[str, ...] = get_args(StrategyName)
 """The strategies that can be asked for by name. The model `auto` is the configured one: `auto` itself when left out."""
-
-
-class Section(BaseModel):
-    """A part of the configuration: unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class PriceConfig(Section):
@@ -104,10 +97,11 @@ class ExpertConfig(ResilienceOverride):
     name: Name
     """The name that clients send as `model`."""
     provider: str
-    """A provider's name (`openai`, `anthropic`, `symbolic`, `extractive`, `recorded`, `persona`, `scripted`) or a
-    preset of the catalogue (`deepseek`, `mistral`, `ollama`, ...)."""
+    """A provider's name (`openai`, `anthropic`, `vllm`, `lora`, `symbolic`, `extractive`, `recorded`, `persona`,
+    `scripted`) or a preset of the catalogue (`deepseek`, `mistral`, `ollama`, ...)."""
     model: str | None = None
-    """The upstream's name of the model; the expert's name when left out."""
+    """The upstream's name of the model; the expert's name when left out. For `vllm` a folder or a name on the Hugging
+    Face hub, for `lora` the folder of the adapter."""
     base_url: str | None = None
     """Where the upstream listens, up to and with its version (`https://host/v1`); the preset's when left out."""
     api_key: str | None = Field(default=None, repr=False)
@@ -125,25 +119,45 @@ class ExpertConfig(ResilienceOverride):
     location: Location | None = None
     """Whether requests leave the process (`local`) or the machine (`external`)."""
     expert: Name | None = None
-    """For a persona: the expert that it is."""
+    """For a persona: the expert that it is. For `lora`: the `vllm` expert whose weights it adapts."""
     system_prompt: str | None = None
     """For a persona: its system prompt."""
     sampling: SamplingConfig | None = None
     """For a persona: its sampling."""
     options: dict[str, Any] = Field(default_factory=dict)
     """What only this provider understands, checked by the provider."""
+    engine: EngineConfig | None = None
+    """For `vllm`: how the engine is run, and how many of it."""
     hosted: bool = False
     """Run the expert as a Ray Serve deployment of its own, which `deployments:` can scale; otherwise it is called from
     the gateway itself."""
 
+    @property
+    def apart(self) -> bool:
+        """Whether it runs in a deployment of its own."""
+        return self.hosted or self.provider == "vllm"
+
     @model_validator(mode="after")
-    def _persona_is_whole(self) -> ExpertConfig:
-        if self.provider == "persona" and self.expert is None:
-            raise ValueError("a persona needs `expert`: the name of the expert that it is")
-        if self.provider != "persona" and (self.expert or self.system_prompt or self.sampling):
-            raise ValueError("`expert`, `system_prompt` and `sampling` belong to `provider: persona`")
-        if self.provider == "persona" and self.hosted:
-            raise ValueError("a persona runs where it is asked: set `hosted` on the expert that it is")
+    def _belongs_together(self) -> ExpertConfig:
+        if self.provider in ("persona", "lora") and self.expert is None:
+            what = "a persona needs `expert`" if self.provider == "persona" else "an adapter needs `expert`"
+            raise ValueError(f"{what}: the name of the expert that it is")
+        if self.provider != "persona" and (self.system_prompt or self.sampling):
+            raise ValueError("`system_prompt` and `sampling` belong to `provider: persona`")
+        if self.provider not in ("persona", "lora") and self.expert:
+            raise ValueError("`expert` belongs to `provider: persona` and `provider: lora`")
+        if self.provider in ("persona", "lora") and self.hosted:
+            raise ValueError(f"a {self.provider} runs where it is asked: set `hosted` on the expert that it is")
+        return self
+
+    @model_validator(mode="after")
+    def _engine_is_whole(self) -> ExpertConfig:
+        if self.provider == "vllm" and self.base_url:
+            raise ValueError("`vllm` runs an engine here; a vLLM that runs already is `provider: vllm-server`")
+        if self.provider in ("vllm", "lora") and not self.model:
+            raise ValueError(f"`{self.provider}` needs `model`: where its weights are")
+        if self.provider != "vllm" and self.engine is not None:
+            raise ValueError("`engine` belongs to `provider: vllm`")
         return self
 
 

@@ -22,6 +22,8 @@ S = TypeVar("S", bound=Section)
 PROVIDERS: Mapping[str, str] = {
     "openai": "mixture.providers.openai:make",
     "anthropic": "mixture.providers.anthropic:make",
+    "vllm": "mixture.providers.vllm:make",
+    "lora": "mixture.providers.lora:make",
     "symbolic": "mixture.providers.symbolic:make",
     "extractive": "mixture.providers.extractive:make",
     "recorded": "mixture.providers.recorded:make",

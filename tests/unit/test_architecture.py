@@ -155,6 +155,17 @@ def test_the_core_knows_neither_ray_nor_a_web_framework(forbidden):
     assert wrong == []
 
 
+def test_vllm_is_imported_by_its_host_alone():
+    """Importing it takes seconds and hundreds of megabytes: gateway and driver must not."""
+    host = "deployments.engine.vllm"
+    users = {
+        module(path) for path, tree in sources().items() if any(n.partition(".")[0] == "vllm" for n in everywhere(tree))
+    }
+    assert users == {host}
+    loaders = {module(path) for path, tree in sources().items() if host in imported(tree)}
+    assert loaders == set()
+
+
 def test_files_are_short():
     lines = {module(path): len(path.read_text(encoding="utf-8").splitlines()) for path in sources()}
     assert {name: count for name, count in lines.items() if count > LONGEST_FILE} == {}

@@ -19,7 +19,7 @@ def expert(provider: str, **fields) -> ExpertConfig:
 
 def test_the_providers_of_the_readme_are_here():
     names = {"openai", "anthropic", "deepseek", "mistral", "groq", "together", "openrouter"}
-    assert set(presets()) == names | {"ollama", "vllm", "llama.cpp", "lmstudio"}
+    assert set(presets()) == names | {"ollama", "vllm-server", "llama.cpp", "lmstudio"}
     assert {preset.provider for preset in presets().values()} <= set(PROVIDERS)
 
 

@@ -1,0 +1,98 @@
+"""What a configuration may say of an engine that the server runs itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from mixture.config.section import Positive, Section, Share
+
+Count = Annotated[int, Field(ge=1)]
+Dtype = Literal["auto", "bfloat16", "float16", "float32"]
+Strategy = Literal["STRICT_PACK", "PACK", "SPREAD", "STRICT_SPREAD"]
+
+
+class AutoscalingConfig(Section):
+    """How many replicas an engine has, by its load. Ray Serve's own names and meanings; other fields of its
+    `autoscaling_config` are passed on as they are.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+    min_replicas: Annotated[int, Field(ge=0)] = 1
+    """0 lets the last replica go when nobody asks; the next request waits while one loads."""
+    max_replicas: Count = 1
+    """At most so many."""
+    target_ongoing_requests: Positive | None = None
+    """Requests that a replica should have at once. Left out: half of what the engine computes at once
+    (`max_num_seqs`, taken as 64 when it is not set), so that more replicas come before requests wait in the engine."""
+    upscale_delay_s: Annotated[float, Field(ge=0)] = 10.0
+    """Seconds of load before replicas are added."""
+    downscale_delay_s: Annotated[float, Field(ge=0)] = 300.0
+    """Seconds of quiet before replicas go. Loading weights again takes long, so this is long."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> AutoscalingConfig:
+        if self.max_replicas < self.min_replicas:
+            raise ValueError(f"max_replicas is {self.max_replicas}, below min_replicas: {self.min_replicas}")
+        return self
+
+
+class EngineConfig(Section):
+    """For `provider: vllm`: the engine that is run for this expert, in replicas of its own."""
+
+    max_model_len: Count | None = None
+    """Tokens of prompt and answer together; the model's own limit when left out."""
+    dtype: Dtype = "auto"
+    """Of the weights and the KV cache; the model's own when left out."""
+    max_num_seqs: Count | None = None
+    """Requests that a replica computes at once."""
+    chat_template: str | None = None
+    """A Jinja template or a file with one, in place of the model's own."""
+    tool_parser: str | None = None
+    """vLLM's name of the parser that reads this model's tool calls (`hermes`, `llama3_json`, ...). Without one the
+    expert takes no tools."""
+    reasoning_parser: str | None = None
+    """vLLM's name of the parser that tells this model's reasoning from its answer."""
+    gpus: Annotated[float, Field(ge=0)] | None = None
+    """GPUs for each of the engine's workers: whole ones, a fraction of one, or 0 for the CPU. Left out: one where the
+    cluster has GPUs, else the CPU."""
+    accelerator_type: str | None = None
+    """Ray's name of the GPU that it must be (`H100`, `L4`, ...)."""
+    tensor_parallel_size: Count = 1
+    """GPUs over which each layer is split."""
+    pipeline_parallel_size: Count = 1
+    """Groups of GPUs over which the layers are dealt out."""
+    placement: Strategy = "STRICT_PACK"
+    """Where the workers of a replica go. STRICT_PACK: on one node. The others are Ray's placement groups."""
+    cpus: Positive = 0.5
+    """Processors reserved for a replica; where it computes on the CPU, as many threads, one at least."""
+    kv_cache_bytes: Count | None = None
+    """Memory of the KV cache. Left out: on a GPU what `gpu_memory_utilization` leaves, on the CPU 1 GiB."""
+    gpu_memory_utilization: Share | None = None
+    """Share of a GPU's memory that a worker may use. Left out: 0.9, times `gpus` where that is a fraction."""
+    replicas: Count | None = None
+    """So many, always; or `autoscaling_config`."""
+    autoscaling_config: AutoscalingConfig | None = None
+    """Replicas by load."""
+    env: dict[str, str] = Field(default_factory=dict)
+    """Environment variables of the replicas (`HF_HUB_OFFLINE: "1"`, ...)."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """Further engine arguments by vLLM's own names (`quantization`, `enforce_eager`, `trust_remote_code`, ...), checked
+    where vLLM is installed."""
+
+    @property
+    def workers(self) -> int:
+        """Workers of one replica, each with `gpus`."""
+        return self.tensor_parallel_size * self.pipeline_parallel_size
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> EngineConfig:
+        if self.replicas is not None and self.autoscaling_config is not None:
+            raise ValueError("`replicas` and `autoscaling_config` exclude each other")
+        if self.gpus is not None and self.gpus > 1:
+            raise ValueError("gpus: is for each worker, 1 at most: use tensor_parallel_size or pipeline_parallel_size")
+        if self.workers > 1 and self.gpus is not None and 0 < self.gpus < 1:
+            raise ValueError("gpus: workers of one model need whole GPUs each")
+        return self
