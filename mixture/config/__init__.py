@@ -6,6 +6,7 @@ field. Unknown fields are errors too, so that a typing mistake is found by `mixt
 """
 
 from mixture.config.engine import AutoscalingConfig, EngineConfig
+from mixture.config.expert import ExpertConfig, PriceConfig, Resilience, ResilienceOverride, SamplingConfig
 from mixture.config.loading import ConfigError, expand, load, mapping, parse, read
 from mixture.config.schema import (
     STRATEGY_NAMES,
@@ -14,14 +15,9 @@ from mixture.config.schema import (
     Config,
     DecomposerConfig,
     DocumentsConfig,
-    ExpertConfig,
     LimitsConfig,
     OnPartial,
-    PriceConfig,
-    Resilience,
-    ResilienceOverride,
     RouterConfig,
-    SamplingConfig,
     ServerConfig,
     StrategyOptions,
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mixture.config.schema import STRATEGY_NAMES, AliasConfig, Config, ResilienceOverride, StrategyOptions
+from mixture.config.expert import ResilienceOverride
+from mixture.config.schema import STRATEGY_NAMES, AliasConfig, Config, StrategyOptions
 
 
 def faults_of(config: Config) -> list[str]:
