@@ -14,6 +14,7 @@ from mixture.planning import LLMDecomposer, RuleDecomposer
 from mixture.providers import Context, create
 from mixture.routing import make_router
 from mixture.routing.fallback import FallbackRouter
+from mixture.routing.sessions import StickyRouter
 from mixture.types import Aggregator, Decomposer, Embedder, Expert, Panel, Retriever, Router
 from mixture.wrappers import wrap
 
@@ -51,10 +52,12 @@ def assemble(
 
 
 def _router(config: Config, hosts: Hosts) -> Router:
-    """The router, here or hosted. One that is hosted has a limited time, and the keyword router stands behind it."""
-    if hosts.router is None:
-        return make_router(config.router)
-    return FallbackRouter(hosts.router, config.router.timeout_ms / 1e3)
+    """The router, here or hosted. One that is hosted has a limited time, and the keyword router stands behind it.
+    Conversations are kept with their experts here, where their next request may come.
+    """
+    seconds = config.router.timeout_ms / 1e3
+    router = make_router(config.router) if hosts.router is None else FallbackRouter(hosts.router, seconds)
+    return StickyRouter(router, config.router.sessions) if config.router.sessions else router
 
 
 def _decomposer(config: Config, experts: Mapping[str, Expert], hosts: Hosts) -> Decomposer:

@@ -181,4 +181,6 @@ def _message(item: Message | Mapping[str, Any], index: int) -> Message:
 
 
 def _limited(query: Query, wishes: Wishes) -> Query:
+    if wishes.quality is not None:
+        query = replace(query, limits=replace(query.limits, quality=wishes.quality))
     return narrowed(query, wishes.max_cost_usd, wishes.max_latency_ms)

@@ -28,6 +28,7 @@ class Wishes:
     n: int | None = None
     max_latency_ms: float | None = None
     max_cost_usd: float | None = None
+    quality: float | None = None
     on_partial: OnPartial | None = None
     expose_proposals: bool = False
 
@@ -101,6 +102,11 @@ class Models:
         target = self._targets.get(name)
         if target is None:
             raise UnknownModel(self._unknown(model), param="model")
+        if wishes.quality is not None and target.executed == "expert":
+            raise InvalidQuery(
+                f"the model {name!r} is one expert: there is none to choose for a quality; ask `auto` or a strategy",
+                param="mixture.quality",
+            )
         return self._reshaped(name, target, wishes) if wishes.reshape else target
 
     def able(self, target: Target, query: Query) -> Mapping[str, Expert]:

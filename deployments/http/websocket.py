@@ -165,7 +165,7 @@ class _Conversation:
                 self._log.add(fields_of(exchange))
 
     async def _answer(self, run_id: str, asked: Asked, exchange: Exchange) -> None:
-        query = replace(asked.query, request_id=exchange.id, session=self._exchange.session or self._exchange.id)
+        query = replace(asked.query, request_id=exchange.id, session=self._exchange.session)
         events = self._mixture.stream(query, asked.model, asked.wishes, trace=exchange.trace)
         async with aclosing(events):
             async for event in events:

@@ -11,7 +11,7 @@ from mixture.config import OnPartial
 from mixture.errors import InvalidQuery
 from mixture.models import NO_WISHES, Wishes
 
-_LATER = ("quality", "retrieval", "cache")
+_LATER = ("retrieval", "cache")
 
 
 class MixtureFields(Body):
@@ -30,13 +30,14 @@ class MixtureFields(Body):
     max_cost_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """US dollars for all calls that are made for the request. Strategies ask fewer experts where it does not suffice;
     where not even one can be asked, the request fails with 402."""
+    quality: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The share of the best expert's quality to be kept at the least cost. It takes a learned router; the route says
+    what is promised."""
     on_partial: OnPartial | None = None
     """What happens when fewer proposals come than are needed: `accept` what came, `retry` with other experts, or
     `reject`."""
     expose_proposals: bool | None = None
     """Show the text of each proposal in the report and in the progress of a stream."""
-    quality: Refused = None
-    """Not supported yet: refused."""
     retrieval: Refused = None
     """Not supported yet: refused."""
     cache: Refused = None
@@ -57,6 +58,7 @@ class MixtureFields(Body):
             n=self.n,
             max_latency_ms=self.max_latency_ms,
             max_cost_usd=self.max_cost_usd,
+            quality=self.quality,
             on_partial=self.on_partial,
             expose_proposals=bool(self.expose_proposals),
         )

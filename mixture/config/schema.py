@@ -89,6 +89,9 @@ class StrategyOptions(Section):
     max_depth: Annotated[int, Field(ge=1, le=64)] | None = None
     """decomposition, specialist: a plan in which more subtasks wait for each other in a row is not followed; 4 when
     left out."""
+    quality: Share | None = None
+    """task_based, specialist, decomposition: the share of the best expert's quality to be kept at the least cost, for
+    requests that don't set it themselves; `router.quality` when left out. It takes a learned router."""
     max_cost_usd: Positive | None = None
     """What all calls for one request may cost together, in US dollars; a request may ask for less, not for more. Where
     it does not suffice fewer experts are asked, and the result says so. A call that may go beyond it is not made; an
@@ -181,8 +184,11 @@ class RouterConfig(Section):
     usd_per_answer: Annotated[float, Field(ge=0)] = 0.01
     """learned: what one more good answer is worth, in US dollars, where no quality is asked for: a dearer expert is
     asked when it is expected to be better by its price over this."""
-    usd_per_second: Annotated[float, Field(ge=0)] = 0.0
+    usd_per_second: Annotated[float, Field(ge=0)] = 0.0001
     """learned: what a second less of waiting is worth, in US dollars."""
+    sessions: Annotated[int, Field(ge=0)] = 10_000
+    """Conversations (`x-session-id`) of which each gateway remembers the expert, so that they stay with it; 0: none
+    stays."""
     timeout_ms: Positive = 50.0
     """A router in a process of its own that has not decided after so many milliseconds is passed over: routing is by
     keywords then, and the route says so."""

@@ -22,7 +22,7 @@ def bounded(strategy: Strategy, options: StrategyOptions) -> Strategy:
     """`strategy` within its envelope: raises BudgetExceeded or DeadlineExceeded where nothing can be had within it."""
 
     async def run(query: Query, panel: Panel, emit: Emit) -> Completion:
-        query = narrowed(query, options.max_cost_usd, options.max_latency_ms)
+        query = aiming(narrowed(query, options.max_cost_usd, options.max_latency_ms), options.quality)
         with within(query.limits.max_cost_usd) as envelope:
             attach(envelope)
             return await _in_time(strategy, query, panel, emit)
@@ -38,6 +38,13 @@ def narrowed(query: Query, max_cost_usd: float | None, max_latency_ms: float | N
     until = None if max_latency_ms is None else time.time() + max_latency_ms / 1e3
     cost, deadline = _least(own.max_cost_usd, max_cost_usd), _least(own.deadline, until)
     return replace(query, limits=replace(own, max_cost_usd=cost, deadline=deadline))
+
+
+def aiming(query: Query, quality: float | None) -> Query:
+    """`query` with this share of the best expert's quality to be kept, where it has none of its own."""
+    if quality is None or query.limits.quality is not None:
+        return query
+    return replace(query, limits=replace(query.limits, quality=quality))
 
 
 def payable(query: Query, experts: Iterable[Expert]) -> None:

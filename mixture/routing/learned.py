@@ -146,6 +146,7 @@ class LearnedRouter:
             max_latency_ms=None if limits.deadline is None else max(0.0, limits.deadline - time.time()) * 1e3,
             usd_per_answer=config.usd_per_answer,
             usd_per_second=config.usd_per_second,
+            session=query.session,
         )
 
     def _kept(

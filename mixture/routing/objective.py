@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from zlib import crc32
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,9 @@ class Aim:
     max_latency_ms: float | None = None
     usd_per_answer: float = 0.01
     usd_per_second: float = 0.0
+    session: str | None = None
+    """Equal experts are shared out by it, the same way in every process (rendezvous hashing, Thaler and Ravishankar
+    1998); without it the less busy one comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,12 @@ def choose(candidates: Sequence[Candidate], aim: Aim | None = None) -> Choice:
     left_out = tuple((name, reason) for name, reason in sorted(reasons.items()) if reason)
     fitting = [candidate for candidate in candidates if not reasons[candidate.name]]
     if not fitting:
-        return _least_harm(candidates, left_out)
+        return _least_harm(candidates, aim, left_out)
     if aim.quality is not None or aim.margin is not None:
         return _cheapest_good_enough(fitting, aim, left_out)
     dearest = max((c.cost_usd for c in candidates if c.cost_usd is not None), default=0.0)
     slowest = max((c.expected_ms for c in candidates if c.expected_ms is not None), default=0.0)
-    ordered = sorted(fitting, key=lambda c: (-worth(c, aim, dearest, slowest), _cheapness(c)))
+    ordered = sorted(fitting, key=lambda c: (-worth(c, aim, dearest, slowest), _cheapness(c, aim)))
     return Choice(_names(ordered), "most expected quality for its cost and latency", left_out)
 
 
@@ -114,8 +118,8 @@ def _objection(candidate: Candidate, aim: Aim) -> str:
     return ""
 
 
-def _least_harm(candidates: Sequence[Candidate], left_out: tuple[tuple[str, str], ...]) -> Choice:
-    ordered = sorted(candidates, key=lambda candidate: (not candidate.available, *_cheapness(candidate)))
+def _least_harm(candidates: Sequence[Candidate], aim: Aim, left_out: tuple[tuple[str, str], ...]) -> Choice:
+    ordered = sorted(candidates, key=lambda candidate: (not candidate.available, *_cheapness(candidate, aim)))
     return Choice(_names(ordered), "no expert keeps the limits; the cheapest first", left_out, within=False)
 
 
@@ -124,14 +128,16 @@ def _cheapest_good_enough(fitting: Sequence[Candidate], aim: Aim, left_out: tupl
     needed = best - aim.margin if aim.margin is not None else best * (aim.quality or 0.0)
     enough = [candidate for candidate in fitting if candidate.quality >= needed]
     rest = [candidate for candidate in fitting if candidate.quality < needed]
-    ordered = [*sorted(enough, key=_cheapness), *sorted(rest, key=lambda c: (-c.quality, *_cheapness(c)))]
+    ordered = sorted(enough, key=lambda c: _cheapness(c, aim))
+    ordered += sorted(rest, key=lambda c: (-c.quality, *_cheapness(c, aim)))
     return Choice(_names(ordered), f"the cheapest whose expected quality reaches {needed:.3f}", left_out)
 
 
-def _cheapness(candidate: Candidate) -> tuple[float, float, str]:
-    """Cheap before dear before unknown; then the better, then by name."""
+def _cheapness(candidate: Candidate, aim: Aim) -> tuple[float, float, float, str]:
+    """Cheap before dear before unknown; then the better; then shared out, and by name."""
     cost = math.inf if candidate.cost_usd is None else candidate.cost_usd
-    return cost, -candidate.quality, candidate.name
+    turn = candidate.waiting if aim.session is None else crc32(f"{aim.session}/{candidate.name}".encode())
+    return cost, -candidate.quality, turn, candidate.name
 
 
 def _names(candidates: Sequence[Candidate]) -> tuple[str, ...]:

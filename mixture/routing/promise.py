@@ -108,6 +108,7 @@ def told(rule: Rule, obstacle: str | None) -> dict[str, Any]:
         "guaranteed": obstacle is None,
         "error": ERROR,
         "rows": found.rows,
+        "margin": round(found.threshold, 4) if isfinite(found.threshold) else None,
         "cheaper_share": round(found.share, 4),
         "obstacle": obstacle,
     }

@@ -97,7 +97,9 @@ def test_any_messages(parser, conversation):
         ({"top_logprobs": 2}, "top_logprobs", "needs `logprobs`"),
         ({"store": True}, "store", "nothing is stored"),
         ({"functions": []}, "functions", "use `tools`"),
-        ({"mixture": {"quality": 1}}, "mixture.quality", "not supported"),
+        ({"mixture": {"quality": 1.5}}, "mixture.quality", "less than or equal to 1"),
+        ({"mixture": {"quality": "high"}}, "mixture.quality", "number"),
+        ({"mixture": {"cache": True}}, "mixture.cache", "not supported"),
         ({"mixture": {"experts": []}}, "mixture.experts", "at least 1"),
     ],
 )
