@@ -8,6 +8,7 @@ field. Unknown fields are errors too, so that a typing mistake is found by `mixt
 from mixture.config.engine import AutoscalingConfig, EngineConfig
 from mixture.config.expert import ExpertConfig, PriceConfig, Resilience, ResilienceOverride, SamplingConfig
 from mixture.config.loading import ConfigError, expand, load, mapping, parse, read
+from mixture.config.router import RouterConfig
 from mixture.config.schema import (
     STRATEGY_NAMES,
     AggregatorConfig,
@@ -17,7 +18,6 @@ from mixture.config.schema import (
     DocumentsConfig,
     LimitsConfig,
     OnPartial,
-    RouterConfig,
     ServerConfig,
     StrategyOptions,
 )
