@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ import numpy.typing as npt
 from benchmarks import recordings
 from benchmarks.added_time import added_ms
 from benchmarks.ensembles import Played, folds, interval, joined, mean_cost, oracle, play, polls, single
-from benchmarks.ladders import Ladder, chosen
+from benchmarks.ladders import MARGIN, MARGINS, Ladder, chosen
 from benchmarks.reporting import finish, need, options, progress, table
 from mixture.aggregation.calibration import calibration_error
 from mixture.aggregation.learning import from_answers, from_labels
 from mixture.aggregation.majority import Majority
+from mixture.aggregation.marginal import gate
 from mixture.routing.classification import topic
 from mixture.routing.outcomes import LogError, Outcomes, load
 from mixture.types import Message, Query
@@ -38,6 +39,8 @@ OF_MMLUPRO = ("gemini-1.5-pro-002", "gemini-1.5-flash-002", "Meta-Llama-3.1-70B-
 """The three of the published vote, strongest first, and one more for a vote that asks on."""
 FIVE, NINE = 5, 9
 LEADS = (1, 2, 3)
+FEWEST = 25
+"""Prompts of an outcome log from which it can be cut into folds."""
 COLUMNS = ("", "accuracy", "95%", "over the best single", "over the majority", "calls", "USD per 1,000")
 
 
@@ -68,18 +71,39 @@ def crossed(
     return joined(parts, len(recording))
 
 
-def climbed(recording: Outcomes) -> Played:
-    """The cascade by confidence, its experts, their order and the confidence being chosen on the other folds."""
-    parts = []
+def climbed(recording: Outcomes) -> dict[float, Played]:
+    """The cascade by confidence, its experts, their order and the confidence being chosen on the other folds, for each
+    of the margins by which it had to be better there than the best single expert.
+    """
+    parts: dict[float, list[tuple[Rows, Played]]] = {margin: [] for margin in MARGINS}
     for train, test in folds(len(recording)):
-        parts.append((test, climb(chosen(recording.rows(train)), recording.rows(test))))
-    return joined(parts, len(recording))
+        done: dict[tuple[tuple[str, ...], float], Played] = {}
+        for margin, ladder in zip(MARGINS, chosen(recording.rows(train), MARGINS), strict=True):
+            same = (ladder.experts, ladder.confidence)
+            if same not in done:
+                done[same] = climb(ladder, recording.rows(test))
+            parts[margin].append((test, done[same]))
+    return {margin: joined(some, len(recording)) for margin, some in parts.items()}
+
+
+def share_at_parity(climbs: Iterable[Played], best: Played) -> float | None:
+    """The share of the cost of `best` at which a cascade is as often right, between the measured points by straight
+    lines; None when none of them is.
+    """
+    points = sorted((mean_cost(played) / mean_cost(best), played.accuracy) for played in climbs)
+    below: tuple[float, float] | None = None
+    for cost, right in points:
+        if right >= best.accuracy:
+            if below is None:
+                return cost
+            return below[0] + (cost - below[0]) * (best.accuracy - below[1]) / (right - below[1])
+        below = (cost, right)
+    return None
 
 
 def climb(ladder: Ladder, recording: Outcomes) -> Played:
     """The cascade by confidence over `ladder`."""
     aggregator = Majority(None, ladder.learned)
-    progress(f"cascade until {ladder.confidence:.0%}: {', '.join(ladder.experts)}")
     how = {"weights": "learned", "confidence": ladder.confidence}
     return run("cascade", recording, ladder.experts, aggregator, **how)
 
@@ -98,9 +122,10 @@ def lead_from(recording: Outcomes) -> int:
 def math(folder: Path, size: int | None) -> dict[str, Any]:
     """MATH level 5."""
     progress("MATH level 5: reading; the lead is chosen on GSM8K")
-    recording = _some(recordings.zeroeval(folder, "math-l5"), size)
-    lead = lead_from(recordings.zeroeval(folder, "gsm"))
-    names = [name for name in strongest(recording) if name not in REASONING]
+    whole = recordings.zeroeval(folder, "math-l5")
+    names = [name for name in strongest(whole) if name not in REASONING]
+    recording = _some(whole, size)
+    lead = lead_from(_some(recordings.zeroeval(folder, "gsm"), size and 2 * size))
     five, nine = names[:FIVE], names[:NINE]
     progress("MATH level 5: votes")
     unlabelled = Majority(None, from_answers([replace(poll, scores={}) for poll in polls(recording, five)]))
@@ -116,31 +141,35 @@ def math(folder: Path, size: int | None) -> dict[str, Any]:
         "selection of 5 without a judge": run("best_of_n", recording, five),
         ahead: run("cascade", recording, nine, lead=lead, fallback_order=nine),
     }
-    progress("MATH level 5: cascade")
-    found["cascade by confidence, other folds"] = cascade = climbed(recording.among(names))
+    progress("MATH level 5: cascades")
+    climbs = climbed(recording.among(names))
+    for margin, played in climbs.items():
+        found[f"cascade by confidence, margin {margin:.0%}"] = played
     best, plain = names[0], "majority of 5"
     show(f"MATH level 5, {len(recording)} questions; best single without o1: {best}", found, best, plain)
-    weighted = found["weighted of 5, labels of other folds"]
-    share = mean_cost(cascade) / mean_cost(found[best])
+    weighted, cascade = found["weighted of 5, labels of other folds"], climbs[MARGIN]
+    share = share_at_parity(climbs.values(), found[best])
     return {
-        "mathl5_vote5": round(found[plain].accuracy, 4),
-        "mathl5_vote5_interval": interval(found[plain].right),
+        # A vote of five calls a question on the average: it asks on while it is undecided, and stops when it is not.
+        "mathl5_vote5": round(found[ahead].accuracy, 4),
+        "mathl5_vote5_interval": interval(found[ahead].right),
+        "mathl5_vote5_calls": round(float(found[ahead].calls.mean()), 3),
+        "mathl5_vote5_lead": lead,
+        "mathl5_vote5_over_fixed": interval(found[ahead].right - found[plain].right),
+        "mathl5_vote5_fixed": round(found[plain].accuracy, 4),
+        "mathl5_vote5_fixed_interval": interval(found[plain].right),
         "mathl5_vote5_weighted": round(weighted.accuracy, 4),
         "mathl5_vote5_weighted_no_labels": round(found["weighted of 5, no labels"].accuracy, 4),
         "mathl5_vote9": round(found["majority of 9"].accuracy, 4),
         "mathl5_selection5": round(found["selection of 5 without a judge"].accuracy, 4),
-        "mathl5_ahead": {
-            "lead": lead,
-            "accuracy": round(found[ahead].accuracy, 4),
-            "interval": interval(found[ahead].right),
-            "over_vote5": interval(found[ahead].right - found[plain].right),
-            "calls": round(float(found[ahead].calls.mean()), 3),
-        },
         "mathl5_best_single": {"name": best, "accuracy": round(found[best].accuracy, 4)},
         "mathl5_oracle5": round(oracle(recording, five), 4),
-        "mathl5_cascade_accuracy": round(cascade.accuracy, 4),
-        "mathl5_cascade_over_best_single": interval(cascade.right - found[best].right),
-        "mathl5_cascade_cost_share": round(share, 4),
+        "mathl5_cascade_cost_share": None if share is None else round(share, 4),
+        "mathl5_cascade_chosen": {
+            "accuracy": round(cascade.accuracy, 4),
+            "over_best_single": interval(cascade.right - found[best].right),
+            "cost_share": round(mean_cost(cascade) / mean_cost(found[best]), 4),
+        },
         "mathl5_ece": round(_error(weighted), 4),
         "marginal": marginal(recording, five),
     }
@@ -165,16 +194,13 @@ def mmlupro(folder: Path, size: int | None) -> dict[str, Any]:
         recording, OF_MMLUPRO, "cascade", gold=True, lead=2, fallback_order=OF_MMLUPRO
     )
     show(f"MMLU-Pro, {len(recording)} questions, five-fold", found, best, plain)
-    weighted = found["weighted of 3"]
+    weighted, given = found["weighted of 3"], found["weighted of 3, category given"]
     return {
-        "mmlupro_vote3": round(weighted.accuracy, 4),
-        "mmlupro_vote3_interval": interval(weighted.right),
-        "mmlupro_vote3_over_majority": interval(weighted.right - found[plain].right),
+        "mmlupro_vote3": round(given.accuracy, 4),
+        "mmlupro_vote3_interval": interval(given.right),
+        "mmlupro_vote3_over_majority": interval(given.right - found[plain].right),
         "mmlupro_majority3": round(found[plain].accuracy, 4),
-        "mmlupro_vote3_category_given": round(found["weighted of 3, category given"].accuracy, 4),
-        "mmlupro_vote3_category_given_over_majority": interval(
-            found["weighted of 3, category given"].right - found[plain].right
-        ),
+        "mmlupro_vote3_no_category": round(weighted.accuracy, 4),
         "mmlupro_ahead": {
             "accuracy": round(on.accuracy, 4),
             "interval": interval(on.right),
@@ -188,17 +214,31 @@ def mmlupro(folder: Path, size: int | None) -> dict[str, Any]:
 
 
 def marginal(recording: Outcomes, names: Sequence[str]) -> dict[str, Any]:
-    """What each member adds to the majority of `names`, and those whose interval lies above zero."""
-    whole = run("voting", recording, names)
-    lifts, rows = {}, []
-    for name in names:
-        without = run("voting", recording, [other for other in names if other != name])
-        low, high = interval(whole.right - without.right)
-        lift = whole.accuracy - without.accuracy
-        lifts[name] = {"lift": round(lift, 4), "interval": (low, high)}
-        rows.append((name, f"{lift:+.2%}", f"{low:+.2%} .. {high:+.2%}", "kept" if low > 0 else "no proof"))
-    table("What each member adds (leave one out)", ("expert", "lift", "95%", "gate"), rows)
-    return {"lifts": lifts, "kept": [name for name, lift in lifts.items() if lift["interval"][0] > 0]}
+    """What each member adds to the majority of `names`, and those that a gate would keep."""
+    known: dict[tuple[str, ...], npt.NDArray[np.float64]] = {}
+
+    def play(some: Sequence[str]) -> npt.NDArray[np.float64]:
+        if tuple(some) not in known:
+            known[tuple(some)] = run("voting", recording, some).right
+        return known[tuple(some)]
+
+    found = gate(names, play)
+    rows = [
+        (
+            lift.expert,
+            f"{lift.mean:+.2%}",
+            f"{lift.low:+.2%} .. {lift.high:+.2%}",
+            "kept" if lift.expert in found.kept else "dropped",
+        )
+        for lift in found.lifts
+    ]
+    table("What each member adds to all the others, and the gate", ("expert", "lift", "95%", "gate"), rows)
+    shown = {
+        lift.expert: {"lift": round(lift.mean, 4), "interval": (round(lift.low, 4), round(lift.high, 4))}
+        for lift in found.lifts
+    }
+    accuracy = float(play(found.kept).mean())
+    return {"lifts": shown, "kept": list(found.kept), "accuracy_kept": round(accuracy, 4)}
 
 
 def show(title: str, found: Found, best: str, plain: str) -> None:
@@ -223,7 +263,13 @@ def show(title: str, found: Found, best: str, plain: str) -> None:
 
 def _error(played: Played) -> float:
     sure = np.isfinite(played.confidence)
+    if not sure.any():
+        return np.nan
     return calibration_error(played.confidence[sure], played.right[sure])
+
+
+def _finite(value: float) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None
 
 
 def _some(recording: Outcomes, size: int | None) -> Outcomes:
@@ -235,17 +281,14 @@ def _some(recording: Outcomes, size: int | None) -> Outcomes:
 def from_log(path: Path) -> dict[str, Any]:
     """The same on an outcome log: what is learned is learned on its training rows, or on other folds."""
     recording = recordings.with_responses(load(path))
-    costs = recording.costs
-    if not np.isfinite(costs).any():
-        recording = replace(recording, costs=np.ones_like(costs))
-    marked = np.array([split == "train" for split in recording.splits])
-    rounds = [(np.flatnonzero(marked), np.flatnonzero(~marked))] if marked.any() and not marked.all() else None
+    recording = replace(recording, costs=recordings.completed(recording.costs))
+    rounds = _rounds(recording)
     parts: dict[str, list[tuple[Rows, Played]]] = {}
-    for train, test in rounds or folds(len(recording)):
+    for train, test in rounds:
         progress(f"{len(train)} prompts to learn from, {len(test)} to answer")
         for name, played in _of_log(recording.rows(train), recording.rows(test)).items():
             parts.setdefault(name, []).append((test, played))
-    tested = rounds[0][1] if rounds else np.arange(len(recording))
+    tested = np.unique(np.concatenate([test for _, test in rounds]))
     found = {name: _at(joined(some, len(recording)), tested) for name, some in parts.items()}
     show(f"{path.name}: {len(tested)} prompts of {len(recording)}", found, "best single in training", "majority of 5")
     best, cascade = found["best single in training"], found["cascade by confidence"]
@@ -253,15 +296,28 @@ def from_log(path: Path) -> dict[str, Any]:
     return {
         **{name: round(value, 4) for name, value in result.items()},
         "weighted_over_majority": interval(found["weighted of 5"].right - found["majority of 5"].right),
-        "cascade_cost_share": round(mean_cost(cascade) / mean_cost(best), 4),
+        "cascade_cost_share": _finite(mean_cost(cascade) / mean_cost(best) if mean_cost(best) else np.nan),
         "oracle": round(float(found["oracle"].accuracy), 4),
         "ahead": {
             "accuracy": round(found["ahead by 2, of at most 9"].accuracy, 4),
             "calls": round(float(found["ahead by 2, of at most 9"].calls.mean()), 3),
         },
-        "ece": round(_error(found["weighted of 5"]), 4),
+        "ece": _finite(_error(found["weighted of 5"])),
         "prompts": len(tested),
     }
+
+
+def _rounds(recording: Outcomes) -> list[tuple[Rows, Rows]]:
+    """What to learn from and what to answer: as the log marks its rows, or else five folds. A log of a few prompts is
+    learned from as a whole, and its figures flatter themselves.
+    """
+    marked = np.array([split == "train" for split in recording.splits])
+    if marked.any() and not marked.all():
+        return [(np.flatnonzero(marked), np.flatnonzero(~marked))]
+    if len(recording) < FEWEST:
+        progress(f"only {len(recording)} prompts: what is learned is learned from the prompts that are answered")
+        return [(np.arange(len(recording)),) * 2]
+    return folds(len(recording))
 
 
 _LOGGED: Mapping[str, str] = {
@@ -283,7 +339,7 @@ def _of_log(train: Outcomes, test: Outcomes) -> Found:
         "weighted of 5": run("voting", test, five, learned, weights="learned"),
         "selection of 5 without a judge": run("best_of_n", test, five),
         "ahead by 2, of at most 9": run("cascade", test, names[:NINE], lead=2, fallback_order=names[:NINE]),
-        "cascade by confidence": climb(chosen(train), test),
+        "cascade by confidence": climb(chosen(train)[0], test),
         "oracle": Played(np.nan_to_num(test.scores).max(1), unknown, unknown, unknown),
     }
 

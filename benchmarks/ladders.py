@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from benchmarks.ensembles import mean_cost, polls, single
+from benchmarks.recordings import completed
 from mixture.aggregation.learning import Poll, from_labels
 from mixture.aggregation.reliability import Reliability
 from mixture.routing.outcomes import Outcomes
@@ -21,6 +22,8 @@ MOST = 6
 
 MARGIN = 0.01
 """By how much the best of many ladders is taken to flatter itself on what it was chosen on."""
+MARGINS = (0.0, MARGIN, 0.02, 0.03, 0.05)
+"""The same, from trusting to wary: the warier, the dearer and the more often right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,9 @@ class Ladder:
     learned: Reliability
 
 
-def chosen(train: Outcomes) -> Ladder:
-    """The cheapest ladder that is as right on `train`, and a little more, as the best single expert with a known cost,
-    which stands at its top.
+def chosen(train: Outcomes, margins: Sequence[float] = (MARGIN,)) -> list[Ladder]:
+    """For each of `margins` the cheapest ladder that is by so much more often right on `train` than the best single
+    expert with a known cost, which stands at its top; that expert alone where there is none.
     """
     priced = {name: single(train, name) for name in train.experts}
     priced = {name: played for name, played in priced.items() if np.isfinite(mean_cost(played))}
@@ -44,17 +47,18 @@ def chosen(train: Outcomes) -> Ladder:
     names = [*sorted(below, key=lambda name: mean_cost(priced[name])), best]
     known = polls(train, names)
     learned = from_labels(known)
-    costs = np.nan_to_num(train.among(names).costs)
+    costs = completed(train.among(names).costs)
     tried = []
     for experts in _subsets(names):
         stages = _stages(experts, known, costs[:, [names.index(name) for name in experts]], learned)
-        for confidence in CONFIDENCES:
-            accuracy, cost = _ended(stages, confidence)
-            reached = len(experts) == 1 or accuracy >= priced[best].accuracy + MARGIN
-            if reached:
-                tried.append((cost, confidence, experts))
-    _, confidence, experts = min(tried)
-    return Ladder(experts, confidence, learned)
+        tried += [(*_ended(stages, confidence), confidence, experts) for confidence in CONFIDENCES]
+    ladders = []
+    for margin in margins:
+        enough = priced[best].accuracy + margin
+        reached = [(cost, sure, who) for right, cost, sure, who in tried if right >= enough or len(who) == 1]
+        _, sure, who = min(reached)
+        ladders.append(Ladder(who, sure, learned))
+    return ladders
 
 
 def _subsets(names: Sequence[str]) -> Iterator[tuple[str, ...]]:

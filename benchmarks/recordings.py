@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
 import yaml
 
@@ -60,17 +61,26 @@ def with_responses(outcomes: Outcomes) -> Outcomes:
     """
     if outcomes.responses:
         return outcomes
-    said = [
-        tuple(_imagined(score, name) for score, name in zip(row, outcomes.experts, strict=True))
-        for row in outcomes.scores
-    ]
+    said = [tuple(_imagined(score, column) for column, score in enumerate(row)) for row in outcomes.scores]
     return replace(outcomes, responses=tuple(said))
 
 
-def _imagined(score: float, expert: str) -> str | None:
+def _imagined(score: float, column: int) -> str | None:
     if not np.isfinite(score):
         return None
-    return "right" if score >= 0.5 else f"wrong as {expert} has it"
+    return json.dumps({"answer": "right" if score >= 0.5 else f"wron{'n' * column}g"})
+
+
+def completed(costs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """`costs` (prompts x experts) with an expert's mean where one of its calls has none. An expert without any known
+    cost keeps none; when nobody has one, every call costs 1.
+    """
+    known = np.isfinite(costs)
+    if not known.any():
+        return np.ones_like(costs)
+    sums, counts = np.where(known, costs, 0.0).sum(0), known.sum(0)
+    means = np.divide(sums, counts, out=np.full(costs.shape[1], np.nan), where=counts > 0)
+    return np.where(known, costs, means)
 
 
 def _prices(file: str) -> Mapping[str, Price]:
