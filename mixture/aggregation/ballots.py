@@ -31,7 +31,7 @@ def _called(calls: Sequence[ToolCall]) -> str:
 def canonical_json(text: str) -> str | None:
     """`text` as JSON with sorted keys and no blanks, whole numbers whole, texts trimmed. None: it is no valid JSON."""
     try:
-        return json.dumps(_canonical(json.loads(_unfenced(text))), sort_keys=True, separators=(",", ":"))
+        return json.dumps(_canonical(json.loads(unfenced(text))), sort_keys=True, separators=(",", ":"))
     except (ValueError, RecursionError):
         return None
 
@@ -46,7 +46,7 @@ def _canonical(value: Any) -> Any:
     return value.strip() if isinstance(value, str) else value
 
 
-def _unfenced(text: str) -> str:
+def unfenced(text: str) -> str:
     """JSON out of the fence that models like to put around it."""
     text = text.strip()
     if text.startswith("```"):

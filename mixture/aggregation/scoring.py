@@ -7,13 +7,10 @@ import re
 from collections.abc import Callable
 
 from mixture.aggregation.ballots import canonical_json
+from mixture.aggregation.refusals import refuses
 from mixture.types import Completion, Query, ToolCall
 
 _WORD = re.compile(r"[a-z]{4,}")
-_REFUSAL = re.compile(
-    r"^\W*(?:i'?m sorry|i am sorry|sorry|i can(?:no|')t|i am unable|i'?m unable|as an ai|unfortunately, i)\b",
-    re.IGNORECASE,
-)
 _CODE_WANTED = re.compile(r"\b(?:code|function|script|program|snippet|regex|query)\b", re.IGNORECASE)
 _ENDED = re.compile(r"[.!?:;)\]}\"'`*|>$%\d]\s*$")
 ENOUGH = 400
@@ -43,7 +40,7 @@ def wholeness(query: Query, completion: Completion) -> float | None:
     text = completion.text
     if completion.tool_calls or not text.strip():
         return None
-    if _REFUSAL.search(text):
+    if refuses(text):
         return 0.0
     return 0.5 * (text.count("```") % 2 == 0) + 0.5 * (_ENDED.search(text) is not None or len(text) < ENOUGH)
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mixture.dispatch.order import suited, working_first
-from mixture.dispatch.outcomes import Failure, reason
+from mixture.dispatch.outcomes import Failure, no_answer, reason
 from mixture.dispatch.samples import Sample, sampled
+from mixture.dispatch.validation import InvalidProposal, least_bad
 from mixture.errors import Declined, MixtureError
 from mixture.estimates import cost_of, expected_usage
 from mixture.types import Completion, Emit, Panel, Proposed, Query, Quorum
@@ -20,11 +21,18 @@ class Proposals:
 
     completions: list[Completion] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    salvaged: bool = False
+    """None of the completions counts: they are the least bad of what came."""
 
     @property
     def asked(self) -> int:
         """How many were asked for a proposal and took it on: one who declined says that it is not for him."""
-        return len(self.completions) + len(self.missing)
+        return self.answered + len(self.missing)
+
+    @property
+    def answered(self) -> int:
+        """How many proposals count."""
+        return 0 if self.salvaged else len(self.completions)
 
     @property
     def missing(self) -> list[Failure]:
@@ -33,14 +41,33 @@ class Proposals:
 
     def quorum(self, agreed: int) -> Quorum:
         """How many were asked, answered, and agree."""
-        return Quorum(self.asked, len(self.completions), agreed)
+        return Quorum(self.asked, self.answered, min(agreed, self.answered))
 
     def degraded(self, least: int) -> list[str]:
         """What could not be had, in words."""
-        said = list(dict.fromkeys(f"{name} did not answer ({reason(error)})" for name, error in self.missing))
-        if len(self.completions) < least:
-            said.append(f"{len(self.completions)} of {self.asked} proposals came, {least} are needed")
+        said = list(dict.fromkeys(_lacking(name, error) for name, error in self.missing))
+        if self.answered < least:
+            said.append(f"{self.answered} of {self.asked} proposals came, {least} are needed")
+        if self.salvaged:
+            said.append("no proposal counts: the least bad one is given")
         return said
+
+    def require(self, panel: Panel) -> None:
+        """See to it that there is a completion: when no proposal counts, the least bad of what came. Raises NoAnswer
+        when nothing came.
+        """
+        if self.completions:
+            return
+        self.completions = least_bad(self.failures)
+        self.salvaged = bool(self.completions)
+        if not self.salvaged:
+            raise no_answer(self.failures, panel)
+
+
+def _lacking(name: str, error: MixtureError) -> str:
+    if isinstance(error, InvalidProposal):
+        return f"{name} does not count: {reason(error)}"
+    return f"{name} did not answer ({reason(error)})"
 
 
 def members(panel: Panel, query: Query, listed: Sequence[str] | None) -> list[str]:
@@ -72,7 +99,8 @@ async def propose(
     """A proposal from each of `names` (one who stands there twice writes two), told as they finish. `asks` holds the
     query for each where they differ.
 
-    An empty answer counts as a failure. Who declines is not told of: it was no proposal.
+    An answer that is empty or does not count (see `mixture.dispatch.validation`) is a failure. Who declines is not told
+    of: it was no proposal.
     """
     done: dict[int, Completion] = {}
     result = Proposals()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mixture.dispatch.outcomes import told
+from mixture.dispatch.validation import checked
 from mixture.errors import MixtureError
 from mixture.streams import complete
 from mixture.types import Completion, Panel, Query, Usage
@@ -29,10 +29,20 @@ class Sample:
         """
         whole = await complete(panel.experts[self.expert], self.query)
         if len(self.places) == 1:
-            return [told(whole)]
+            return [checked(self.query, whole)]
         choices = [replace(whole, choices=(choice,), usage=Usage()) for choice in whole.choices]
-        drawn = [_told(one) for one in (replace(choices[0], usage=whole.usage), *choices[1:])]
-        return [drawn[i] if i < len(drawn) else _nothing(whole) for i in range(len(self.places))]
+        drawn = [self._checked(one) for one in (replace(choices[0], usage=whole.usage), *choices[1:])]
+        return [drawn[i] if i < len(drawn) else self._nothing(whole) for i in range(len(self.places))]
+
+    def _checked(self, completion: Completion) -> Completion | MixtureError:
+        try:
+            return checked(self.query, completion)
+        except MixtureError as error:
+            return error
+
+    def _nothing(self, whole: Completion) -> Completion | MixtureError:
+        """For a choice that was asked for and did not come."""
+        return self._checked(replace(whole, choices=(replace(whole.choices[0], text="", tool_calls=()),)))
 
 
 def sampled(names: Sequence[str], asks: Sequence[Query], panel: Panel) -> list[Sample]:
@@ -62,15 +72,3 @@ def _reseeded(query: Query, again: int) -> Query:
     """The query for one more proposal: a fixed seed would make them all the same."""
     seed = query.sampling.seed
     return query if seed is None else replace(query, sampling=replace(query.sampling, seed=seed + again))
-
-
-def _told(completion: Completion) -> Completion | MixtureError:
-    try:
-        return told(completion)
-    except MixtureError as error:
-        return error
-
-
-def _nothing(whole: Completion) -> Completion | MixtureError:
-    """For a choice that was asked for and did not come."""
-    return _told(replace(whole, choices=(replace(whole.choices[0], text="", tool_calls=()),)))

@@ -8,7 +8,6 @@ from dataclasses import replace
 from mixture.aggregation.agreement import supports
 from mixture.config import StrategyOptions
 from mixture.dispatch.alone import alone, obstacle
-from mixture.dispatch.outcomes import no_answer
 from mixture.dispatch.proposals import Proposals, members, propose, spread
 from mixture.streams import present
 from mixture.types import Completion, Emit, Panel, Query, Route, Routed, Scored, Strategy
@@ -30,8 +29,7 @@ def best_of_n(options: StrategyOptions) -> Strategy:
         asked = tuple(dict.fromkeys(names))
         await emit(Routed(Route(asked, f"{len(names)} proposals from {len(asked)} experts, the best is chosen")))
         proposals = await propose(names, query, panel, emit)
-        if not proposals.completions:
-            raise no_answer(proposals.failures, panel)
+        proposals.require(panel)
         return await present(await _best(query, panel, proposals, options, emit), query, emit)
 
     return run

@@ -9,7 +9,6 @@ from mixture.config import StrategyOptions
 from mixture.dispatch.alone import obstacle
 from mixture.dispatch.fallback import first_answer
 from mixture.dispatch.order import suited
-from mixture.dispatch.outcomes import no_answer
 from mixture.dispatch.proposals import Proposals, propose
 from mixture.dispatch.routes import cascaded, costs
 from mixture.streams import present
@@ -70,7 +69,8 @@ async def _agreed(names: Sequence[str], query: Query, panel: Panel, emit: Emit, 
         if _settled(came, verdict, options):
             return _chosen(came, verdict, [])
     if not came.completions:
-        raise no_answer(came.failures, panel)
+        came.require(panel)
+        verdict = await panel.aggregator.aggregate(query, came.completions, options.weights)
     return _chosen(came, verdict, [f"not reached: {_wanted(options)}"])
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from mixture.config import StrategyOptions
 from mixture.dispatch.alone import alone, obstacle
-from mixture.dispatch.outcomes import no_answer
 from mixture.dispatch.proposals import Proposals, members, propose, spread
 from mixture.streams import present
 from mixture.types import Completion, Emit, Panel, Query, Route, Routed, Strategy, Verdict
@@ -26,8 +25,7 @@ def voting(options: StrategyOptions) -> Strategy:
         asked = tuple(dict.fromkeys(names))
         await emit(Routed(Route(asked, f"{len(names)} proposals from {len(asked)} experts, put to the vote")))
         proposals = await propose(names, query, panel, emit)
-        if not proposals.completions:
-            raise no_answer(proposals.failures, panel)
+        proposals.require(panel)
         verdict = await panel.aggregator.aggregate(query, proposals.completions, options.weights)
         return await present(_elected(proposals, verdict, options), query, emit)
 

@@ -40,7 +40,8 @@ async def test_what_is_played_is_scored_and_paid_as_recorded():
 @pytest.mark.parametrize("responses", [True, False])
 def test_a_ladder_is_cheaper_than_its_top(responses):
     log = with_responses(recording(400, responses=responses))
-    ladder = chosen(log)
+    ladder, wary = chosen(log, (0.0, 1.0))
+    assert wary.experts == ("dear",)
     assert ladder.experts[-1] == "dear"
     assert list(ladder.experts) == sorted(ladder.experts, key=COSTS.get)
 

@@ -12,15 +12,15 @@ GOOD = "Photosynthesis turns light into sugar: chlorophyll absorbs it, and its e
 
 async def test_the_best_scored_proposal_wins_and_scores_are_told(run):
     experts = (
-        scripted("cut", GOOD, finish_reason="length"),
+        scripted("beside", "Bananas are yellow."),
         scripted("good", GOOD),
-        scripted("refusal", "I'm sorry, I can't help with that."),
+        scripted("short", "Photosynthesis makes it."),
     )
     done = await run("best_of_n", *experts, asked=ASKED)
     kinds = [event[0] for event in done.told]
     assert kinds == ["routed", "proposed", "proposed", "proposed", "scored", "scored", "scored", "end"]
     scores = {event.expert: event.score for event in done.events[4:7]}
-    assert scores["good"] > scores["cut"] > scores["refusal"]
+    assert scores["good"] > scores["short"] > scores["beside"]
     assert done.completion.expert == "good"
     assert done.completion.quorum.answered == 3
     assert done.completion.degraded is None

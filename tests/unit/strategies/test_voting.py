@@ -171,7 +171,8 @@ async def test_json_is_voted_on_by_what_it_says(run):
     answers = ('{"a": 1, "b": "x"}', '{"b":"x","a":2}', '```json\n{"b": "x", "a": 1.0}\n```', "no json")
     done = await run("voting", *(scripted(name, text) for name, text in zip("abcd", answers, strict=True)), query=query)
     assert done.completion.text == answers[0]
-    assert done.completion.quorum == Quorum(4, 4, 2)
+    assert done.completion.quorum == Quorum(4, 3, 2)
+    assert "d does not count: its proposal is not valid JSON" in done.completion.degraded
 
 
 async def test_a_persona_does_not_vote_beside_the_expert_that_it_is(run):
