@@ -17,7 +17,13 @@ class HostedAggregator:
         self._aggregator = make_aggregator(RemoteEmbedder(retrieval), config)
 
     async def aggregate(
-        self, query: Query, proposals: Sequence[Completion], weights: Weights = None, writer: Writer | None = None
+        self,
+        query: Query,
+        proposals: Sequence[Completion],
+        weights: Weights = None,
+        writer: Writer | None = None,
+        *,
+        pending: Sequence[str] = (),
     ) -> Verdict:
         """See `mixture.types.Aggregator`."""
-        return await self._aggregator.aggregate(query, proposals, weights, writer)
+        return await self._aggregator.aggregate(query, proposals, weights, writer, pending=pending)

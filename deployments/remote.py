@@ -124,10 +124,17 @@ class RemoteAggregator:
         self._call = handle.options(method_name="aggregate")
 
     async def aggregate(
-        self, query: Query, proposals: Sequence[Completion], weights: Weights = None, writer: Writer | None = None
+        self,
+        query: Query,
+        proposals: Sequence[Completion],
+        weights: Weights = None,
+        writer: Writer | None = None,
+        *,
+        pending: Sequence[str] = (),
     ) -> Verdict:
         """See `mixture.types.Aggregator`."""
-        verdict: Verdict = await _called("aggregator", self._call.remote(query, proposals, weights, writer))
+        call = self._call.remote(query, proposals, weights, writer, pending=pending)
+        verdict: Verdict = await _called("aggregator", call)
         return verdict
 
 

@@ -20,11 +20,17 @@ class Composing:
         self._votes = votes
 
     async def aggregate(
-        self, query: Query, proposals: Sequence[Completion], weights: Weights = None, writer: Writer | None = None
+        self,
+        query: Query,
+        proposals: Sequence[Completion],
+        weights: Weights = None,
+        writer: Writer | None = None,
+        *,
+        pending: Sequence[str] = (),
     ) -> Verdict:
         """The proposal chosen by vote, or the query for `writer`."""
         if writer is None:
-            return await self._votes.aggregate(query, proposals, weights)
+            return await self._votes.aggregate(query, proposals, weights, pending=pending)
         return composed(query, proposals, writer)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from mixture.aggregation.agreement import countable, mean_similarity
 from mixture.aggregation.ballots import ballots
@@ -17,6 +18,8 @@ ALIKE_WORDS = 0.2
 above it, and nearly none of different ones."""
 ALIKE_MEANING = 0.8
 """The same for the cosine of MiniLM's vectors."""
+_NEW = "\0"
+"""An answer that nobody has given."""
 EQUAL = 1e-9
 """A lead in weight that is none."""
 
@@ -41,13 +44,16 @@ class Majority:
         self._reliability = reliability
         self._domain_of = domain_of or (lambda query: topic(query).task)
 
-    async def aggregate(self, query: Query, proposals: Sequence[Completion], weights: Weights = None) -> Verdict:
+    async def aggregate(
+        self, query: Query, proposals: Sequence[Completion], weights: Weights = None, *, pending: Sequence[str] = ()
+    ) -> Verdict:
         """The proposal chosen, how many say the same, and how likely it is right."""
         found = ballots(query, proposals)
         if not countable(found):
             return await self._compared(proposals)
         votes = [(proposal.expert, vote) for proposal, vote in zip(proposals, found, strict=True)]
-        return self._counted(votes, self._domain(query), weights)
+        verdict = self._counted(votes, self._domain(query), weights)
+        return replace(verdict, decided=self._decided(votes, pending, self._domain(query), weights))
 
     def _domain(self, query: Query) -> str:
         """The kind of request, where something was learned of kinds."""
@@ -55,8 +61,7 @@ class Majority:
 
     def _counted(self, votes: Votes, domain: str, weights: Weights) -> Verdict:
         learned = self._reliability
-        weighed = learned if weights == "learned" else None
-        scores = _sums(votes, weights) if weighed is None else weighed.scores(votes, domain)
+        scores = self._scores(votes, domain, weights)
         most = max(scores.values()) - EQUAL
         chosen, answer = next((i, a) for i, (_, a) in enumerate(votes) if a is not None and scores[a] >= most)
         counts = Counter(vote for _, vote in votes if vote is not None)
@@ -65,6 +70,25 @@ class Majority:
         confidence = None if learned is None else learned.probability(answer, votes, domain)
         lead = agreed - max(counts.values(), default=0)
         return Verdict(chosen, agreed / len(votes), agreed, why=why, confidence=confidence, lead=lead)
+
+    def _scores(self, votes: Votes, domain: str, weights: Weights) -> dict[str, float]:
+        weighed = self._reliability if weights == "learned" else None
+        return _sums(votes, weights) if weighed is None else weighed.scores(votes, domain)
+
+    def _decided(self, votes: Votes, pending: Sequence[str], domain: str, weights: Weights) -> bool:
+        """Whether the answer ahead stays strictly ahead when all of `pending` agree on another one, on one that nobody
+        has given yet, or on it.
+        """
+        if not pending:
+            return True
+        now = self._scores(votes, domain, weights)
+        ahead = max(now, key=now.__getitem__)
+        for said in {*now, _NEW}:
+            scores = self._scores([*votes, *((name, said) for name in pending)], domain, weights)
+            own = scores.pop(ahead)
+            if any(own <= other + EQUAL for other in scores.values()):
+                return False
+        return True
 
     async def _compared(self, proposals: Sequence[Completion]) -> Verdict:
         texts = [proposal.text for proposal in proposals]

@@ -99,6 +99,10 @@ class StrategyOptions(Section):
     unknown price counts as beyond it."""
     max_latency_ms: Annotated[float, Field(ge=100, le=86_400_000)] | None = None
     """Milliseconds for the whole request; a request may ask for less, not for more."""
+    early_stop: bool | Share | None = None
+    """voting, best_of_n, mixture_of_agents, cascade: when the calls for further proposals are cancelled. `true`: when
+    they can't change the vote any more; a number: also when, of at least two, that share of the answers agree; `false`:
+    never. `true` when left out, which for best_of_n and mixture_of_agents, who don't vote, is never."""
     on_partial: OnPartial | None = None
     """What happens when fewer proposals come than are needed, or not every part of the request gets an answer. `accept`
     goes on with what came, marked degraded; `retry` asks other experts first; `reject` fails with 502. `accept` when

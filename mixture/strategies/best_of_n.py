@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from mixture.aggregation.agreement import supports
 from mixture.config import StrategyOptions
-from mixture.dispatch.alone import alone, obstacle
+from mixture.dispatch.alone import alone
+from mixture.dispatch.plans import lacking
 from mixture.dispatch.proposals import Proposals, members, propose, spread
+from mixture.dispatch.shaping import LEAST, ensemble, terms
 from mixture.streams import present
 from mixture.types import Completion, Emit, Panel, Query, Route, Routed, Scored, Strategy
 
-LEAST = 2
-"""Proposals without which there is nothing to choose, when `min_successful_responses` says nothing."""
 AGREEMENT = 0.25
 """The part of a score that is agreement with the other proposals; the rest is the scorer's."""
 
@@ -22,15 +22,17 @@ def best_of_n(options: StrategyOptions) -> Strategy:
     """Asks for several proposals at once, scores each, and gives the one that scores best."""
 
     async def run(query: Query, panel: Panel, emit: Emit) -> Completion:
-        names = spread(members(panel, query, options.experts), options.n)
-        why = obstacle(query, names)
-        if why is not None:
-            return await alone(names, why, query, panel, emit)
-        asked = tuple(dict.fromkeys(names))
-        await emit(Routed(Route(asked, f"{len(names)} proposals from {len(asked)} experts, the best is chosen")))
-        proposals = await propose(names, query, panel, emit)
+        wanted = spread(members(panel, query, options.experts), options.n)
+        asked = await ensemble(wanted, query, panel, emit)
+        if asked.obstacle is not None:
+            return await alone(asked.names, asked.obstacle, query, panel, emit)
+        experts = tuple(dict.fromkeys(asked.names))
+        await emit(Routed(Route(experts, f"{len(asked.names)} proposals from {len(experts)} experts, one is chosen")))
+        on = terms(asked.names, query, panel, options, votes=False)
+        proposals = await propose(asked.names, query, panel, emit, terms=on)
         proposals.require(panel)
-        return await present(await _best(query, panel, proposals, options, emit), query, emit)
+        best = await _best(query, panel, proposals, options, emit)
+        return await present(lacking(best, *asked.lacking), query, emit)
 
     return run
 
@@ -43,8 +45,7 @@ async def _best(query: Query, panel: Panel, came: Proposals, options: StrategyOp
     best = max(range(len(scores)), key=scores.__getitem__)
     share = shares[best]
     agreed = 1 if share is None else 1 + round(share * (len(completions) - 1))
-    lacking = came.degraded(options.min_successful_responses or LEAST)
-    degraded = "; ".join(lacking) or None
+    degraded = "; ".join(came.degraded(options.min_successful_responses or LEAST)) or None
     return replace(completions[best], agreement=share, quorum=came.quorum(agreed), degraded=degraded)
 
 

@@ -8,9 +8,12 @@ from dataclasses import replace
 from mixture.config import StrategyOptions
 from mixture.dispatch.alone import obstacle
 from mixture.dispatch.fallback import first_answer
+from mixture.dispatch.gathering import soft_deadline
 from mixture.dispatch.order import suited
-from mixture.dispatch.proposals import Proposals, propose
+from mixture.dispatch.proposals import Proposals, Terms, propose
 from mixture.dispatch.routes import cascaded, costs
+from mixture.dispatch.shaping import affordable
+from mixture.errors import BudgetExceeded
 from mixture.streams import present
 from mixture.types import Completion, Emit, Panel, Query, Route, Routed, Strategy, Verdict
 
@@ -54,24 +57,49 @@ async def _agreed(names: Sequence[str], query: Query, panel: Panel, emit: Emit, 
     Asking until one answer is ahead by a fixed number of votes is Wald's sequential test (1945) for voters alike.
     """
     came, verdict = Proposals(), Verdict()
-    first = options.n or options.lead or FIRST
+    first, lacking = options.n or options.lead or FIRST, [f"not reached: {_wanted(options)}"]
     for batch in [names[:first], *([name] for name in names[first:])]:
-        more = await propose(batch, query, panel, emit)
-        came.failures += more.failures
-        # Of equal answers the first counts: as configured, or else that of the dearest expert.
-        if options.fallback_order:
-            came.completions = [*came.completions, *more.completions]
-        else:
-            came.completions = [*reversed(more.completions), *came.completions]
+        kept, short = await affordable(batch, query, panel, emit)
+        if not kept:
+            lacking += short
+            break
+        more = await propose(kept, query, panel, emit, terms=_terms(came, query, panel, options))
+        came = _together(came, more, options)
         if not came.completions:
             continue
         verdict = await panel.aggregator.aggregate(query, came.completions, options.weights)
         if _settled(came, verdict, options):
             return _chosen(came, verdict, [])
+        if more.late:
+            break
     if not came.completions:
+        if not came.failures:
+            raise BudgetExceeded(lacking[-1], param="max_cost_usd")
         came.require(panel)
         verdict = await panel.aggregator.aggregate(query, came.completions, options.weights)
-    return _chosen(came, verdict, [f"not reached: {_wanted(options)}"])
+    return _chosen(came, verdict, lacking)
+
+
+def _terms(before: Proposals, query: Query, panel: Panel, options: StrategyOptions) -> Terms:
+    """A batch ends as soon as its vote, with that of the batches `before`, is as wanted."""
+
+    async def stop(came: Proposals, pending: Sequence[str]) -> str | None:
+        whole = _together(before, came, options)
+        verdict = await panel.aggregator.aggregate(query, whole.completions, options.weights)
+        return f"reached: {_wanted(options)}" if _settled(whole, verdict, options) else None
+
+    early = options.early_stop is not False
+    return Terms(stop=stop if early else None, until=soft_deadline(query, options.on_partial))
+
+
+def _together(before: Proposals, more: Proposals, options: StrategyOptions) -> Proposals:
+    """Both; of equal answers the first counts: as configured, or else that of the dearest expert."""
+    if options.fallback_order:
+        completions = [*before.completions, *more.completions]
+    else:
+        completions = [*reversed(more.completions), *before.completions]
+    failures, cancelled = [*before.failures, *more.failures], [*before.cancelled, *more.cancelled]
+    return Proposals(completions, failures, cancelled)
 
 
 def _settled(came: Proposals, verdict: Verdict, options: StrategyOptions) -> bool:

@@ -229,8 +229,9 @@ class Plan:
 class Verdict:
     """An aggregator's decision: the index of the `chosen` proposal, or a ready query for the `writer` expert.
     `confidence` is a calibrated probability that the chosen one is right, where one can be given; `lead` says by how
-    many votes its answer is ahead of any other, where they can be counted. `order` holds the index of the proposal
-    under each number of `query`; `degraded` says, when it is set, what could not be had.
+    many votes its answer is ahead of any other, where they can be counted, and `decided` that it stays ahead whatever
+    those say who have not answered yet. `order` holds the index of the proposal under each number of `query`;
+    `degraded` says, when it is set, what could not be had.
     """
 
     chosen: int | None = None
@@ -241,6 +242,7 @@ class Verdict:
     why: str = ""
     confidence: float | None = None
     lead: int = 0
+    decided: bool = False
     order: tuple[int, ...] = ()
     degraded: str | None = None
 

@@ -69,9 +69,17 @@ class Aggregator(Protocol):
     """Puts proposals together."""
 
     async def aggregate(
-        self, query: Query, proposals: Sequence[Completion], weights: Weights = None, writer: Writer | None = None
+        self,
+        query: Query,
+        proposals: Sequence[Completion],
+        weights: Weights = None,
+        writer: Writer | None = None,
+        *,
+        pending: Sequence[str] = (),
     ) -> Verdict:
-        """The decision over `proposals` (never empty): one of them or, with a `writer`, the query to ask it."""
+        """The decision over `proposals` (never empty): one of them or, with a `writer`, the query to ask it. `pending`
+        are the experts who may still answer: the verdict of a vote says whether they can change it.
+        """
         ...
 
 

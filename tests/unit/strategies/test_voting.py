@@ -62,7 +62,10 @@ async def test_n_is_spread_over_the_experts(run):
     assert [asked.sampling.n for asked in (*a.queries, *b.queries)] == [3, 2], "one call for all of one expert"
     assert done.completion.quorum == Quorum(5, 5, 5)
     assert {asked.purpose for asked in a.queries} == {"proposer"}
-    assert not any(asked.stream for asked in a.queries)
+    assert all(asked.stream for asked in a.queries)  # so that it is known what a call had produced when it is stopped
+    whole = scripted("a", "24")
+    await run("voting", whole, b, query=query, n=3, early_stop=False)
+    assert not any(asked.stream for asked in whole.queries)
     single = scripted("a", "24", abilities=frozenset({"seed"}))
     assert (await run("voting", single, b, query=query, n=5)).completion.quorum == Quorum(5, 5, 5)
     assert sorted(asked.sampling.seed for asked in single.queries) == [7, 8, 9], "one that gives no choices is varied"
