@@ -43,7 +43,7 @@ def ask(
     from mixture.errors import MixtureError
 
     messages = [{"role": "system", "content": system}] if system else []
-    messages.append({"role": "user", "content": _question(question)})
+    messages.append({"role": "user", "content": question_of(question)})
     body = {"model": model, "messages": messages, **({"mixture": {"strategy": strategy}} if strategy else {})}
     try:
         _show(_answered(body, local=local or config is not None, config=config), explain=explain)
@@ -54,7 +54,8 @@ def ask(
         raise typer.Exit(130) from None
 
 
-def _question(words: list[str] | None) -> str:
+def question_of(words: list[str] | None) -> str:
+    """The question in the arguments or on standard input. Exits with 2 when there is none."""
     given = bool(words) and words != ["-"]
     asked = " ".join(words or ()) if given else "" if sys.stdin.isatty() and not words else sys.stdin.read()
     if not asked.strip():
@@ -81,16 +82,26 @@ def _answered(body: dict[str, Any], *, local: bool, config: Path | None) -> Iter
 
 
 def _show(chunks: Iterator[dict[str, Any]], *, explain: bool) -> None:
-    """Print the text as it comes; the report of what was done, if it is wished for, at the end."""
+    """Print the text as it comes; the report of what was done, if it is wished for, at the end. Of a request that fails
+    what was decided is shown.
+    """
     report: dict[str, Any] | None = None
     usage: dict[str, Any] | None = None
-    for chunk in chunks:
-        for choice in chunk.get("choices") or ():
-            _write(choice.get("delta") or {})
-        extra = chunk.get("mixture") or {}
-        report = extra if "strategy_executed" in extra else report
-        usage = chunk.get("usage") or usage
-    out.print()
+    told: list[dict[str, Any]] = []
+    try:
+        for chunk in chunks:
+            for choice in chunk.get("choices") or ():
+                _write(choice.get("delta") or {})
+            extra = chunk.get("mixture") or {}
+            told += [extra] if "type" in extra else []
+            report = extra if "strategy_executed" in extra else report
+            usage = chunk.get("usage") or usage
+    finally:
+        out.print()
+        if explain and report is None and told:
+            from commands.explanation import decided
+
+            out.print(decided(told))
     if report and report.get("degraded"):
         err.print(f"[yellow]degraded: {escape(str(report['degraded']))}[/]")
     if explain and report:

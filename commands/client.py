@@ -23,6 +23,16 @@ def get(server: Server, path: str) -> dict[str, Any]:
         return found
 
 
+def post(server: Server, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The JSON that `path` answers to `body`. Raises ServerError."""
+    request = Request(  # noqa: S310  the user's own address
+        server.url + path, json.dumps(body).encode(), headers={"Content-Type": "application/json"}
+    )
+    with _open(server, request) as response:
+        found: dict[str, Any] = json.load(response)
+        return found
+
+
 def chat(server: Server, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The chunks of a streamed chat completion, as they come. Raises ServerError, also in the middle."""
     data = json.dumps({**body, "stream": True, "stream_options": {"include_usage": True}}).encode()

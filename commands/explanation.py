@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group
@@ -19,7 +20,7 @@ def explanation(report: dict[str, Any], usage: dict[str, Any] | None) -> Group:
         tree.add(f"route: {escape(', '.join(route['experts']))}")
         tree.add(f"why: {escape(route['why'])}")
     for task in report.get("plan") or ():
-        tree.add(f"subtask {escape(task['id'])}{escape(_nature(task))}: {escape(task['text'])}")
+        tree.add(f"subtask {escape(task['id'])}{escape(nature(task))}: {escape(task['text'])}")
     if quorum := report.get("quorum"):
         tree.add(f"{quorum['agreed']} of {quorum['answered']} answers agree ({quorum['asked']} asked)")
     if report.get("degraded"):
@@ -27,7 +28,22 @@ def explanation(report: dict[str, Any], usage: dict[str, Any] | None) -> Group:
     return Group(tree, _calls(report, usage))
 
 
-def _nature(task: dict[str, Any]) -> str:
+def decided(told: Sequence[dict[str, Any]]) -> Tree:
+    """What was decided for a request that then failed: `told` are the progress fields of its stream."""
+    chosen = [event for event in told if event["type"] == "chosen"]
+    tree = Tree(f"[bold]{escape(chosen[-1]['strategy'])}[/]  (failed)" if chosen else "[bold]failed[/]")
+    for event in told:
+        if event["type"] == "routed" and event.get("subtask") is None:
+            tree.add(f"route: {escape(', '.join(event['experts']))}")
+            tree.add(f"why: {escape(event['why'])}")
+        for task in event.get("subtasks") or () if event["type"] == "planned" else ():
+            tree.add(f"subtask {escape(task['id'])}{escape(nature(task))}: {escape(task['text'])}")
+        if event["type"] == "proposed" and event.get("error"):
+            tree.add(f"[red]{escape(event['expert'])}: {escape(str(event['error']))}[/]")
+    return tree
+
+
+def nature(task: dict[str, Any]) -> str:
     """What a subtask is about and waits for, in brackets."""
     after = f"after {', '.join(task['depends_on'])}" if task.get("depends_on") else None
     said = [part for part in (task.get("skill"), after) if part]
@@ -46,7 +62,7 @@ def _calls(report: dict[str, Any], usage: dict[str, Any] | None) -> Table:
             escape(outcome),
             f"{mark}{tokens['prompt_tokens']}",
             f"{mark}{tokens['completion_tokens']}",
-            _dollars(call["cost_usd"]),
+            dollars(call["cost_usd"]),
             f"{call['latency_ms']:.0f} ms",
         )
     total = usage or {}
@@ -56,11 +72,12 @@ def _calls(report: dict[str, Any], usage: dict[str, Any] | None) -> Table:
         "",
         str(total.get("prompt_tokens", "")),
         str(total.get("completion_tokens", "")),
-        _dollars(report["cost_usd"]) + ("" if report.get("cost_complete", True) else " + unknown"),
+        dollars(report["cost_usd"]) + ("" if report.get("cost_complete", True) else " + unknown"),
         f"{report['latency_ms']:.0f} ms",
     )
     return table
 
 
-def _dollars(cost: float | None) -> str:
+def dollars(cost: float | None) -> str:
+    """A cost for people; unknown is not nothing."""
     return "unknown" if cost is None else f"${cost:.6f}".rstrip("0").rstrip(".") if cost else "$0"

@@ -7,20 +7,20 @@ import os
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mixture.api.events import progress_fields
 from mixture.api.report import report_fields, usage_fields
 from mixture.types import Answered, Delta, Event
+
+if TYPE_CHECKING:
+    from mixture import Mixture
+    from mixture.models import Wishes
 
 
 def chat(body: dict[str, Any], file: Path | None) -> Iterator[dict[str, Any]]:
     """The chunks of a streamed chat completion. Raises ConfigError and what `Mixture.stream` raises."""
-    from commands.source import read, with_found
-    from mixture import Mixture
-    from mixture.models import Wishes
-
-    mixture = Mixture.from_config(with_found(read(file, os.environ), os.environ).config)
-    wishes = Wishes(strategy=body.get("mixture", {}).get("strategy"))
+    mixture, wishes = _mixture(file), _wishes(body)
 
     async def chunks() -> AsyncGenerator[dict[str, Any], None]:
         try:
@@ -34,12 +34,37 @@ def chat(body: dict[str, Any], file: Path | None) -> Iterator[dict[str, Any]]:
     return _blocking(chunks())
 
 
+async def estimate(body: dict[str, Any], file: Path | None) -> dict[str, Any]:
+    """What would be done for a request. Raises ConfigError and what `Mixture.estimate` raises."""
+    from mixture.api.estimates import estimate_fields
+
+    mixture = _mixture(file)
+    try:
+        return estimate_fields(await mixture.estimate(body["messages"], body["model"], _wishes(body)))
+    finally:
+        await mixture.close()
+
+
+def _mixture(file: Path | None) -> Mixture:
+    from commands.source import read, with_found
+    from mixture import Mixture
+
+    return Mixture.from_config(with_found(read(file, os.environ), os.environ).config)
+
+
+def _wishes(body: dict[str, Any]) -> Wishes:
+    from mixture.models import Wishes
+
+    return Wishes(**body.get("mixture", {}))
+
+
 def _chunk(event: Event) -> dict[str, Any] | None:
     if isinstance(event, Delta):
         return {"choices": [{"index": event.chunk.index, "delta": {"content": event.chunk.text}}]}
     if isinstance(event, Answered):
         return {"choices": [], "usage": usage_fields(event.report.usage), "mixture": report_fields(event.report)}
-    return None
+    progress = progress_fields(event, expose=False)
+    return {"choices": [], "mixture": progress} if progress else None
 
 
 def _blocking(chunks: AsyncGenerator[dict[str, Any], None]) -> Iterator[dict[str, Any]]:

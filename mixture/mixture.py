@@ -14,6 +14,7 @@ from mixture.config import Config, load, parse
 from mixture.description import describe
 from mixture.dispatch.bounds import narrowed, payable
 from mixture.errors import InvalidQuery, MixtureError
+from mixture.estimation import Estimate, estimate
 from mixture.metering import metered
 from mixture.models import NO_WISHES, Models, Target, Wishes
 from mixture.streams import drive
@@ -103,6 +104,15 @@ class Mixture:
             return await self._run(target, query, panel, emit, trace)
 
         return drive(run, lambda completion: Answered(completion, trace.report(completion)))
+
+    async def estimate(self, asked: Asked, model: str = "auto", wishes: Wishes = NO_WISHES) -> Estimate:
+        """What would be done for a request, why, and what it is likely to cost; no expert is asked.
+
+        Raises InvalidQuery, UnknownModel, NoAnswer and BudgetExceeded.
+        """
+        query, trace = _limited(as_query(asked), wishes), Trace()
+        target, panel = self._begin(query, model, wishes, trace)
+        return await estimate(model, target, query, panel)
 
     def answer_sync(self, asked: Asked, model: str = "auto", wishes: Wishes = NO_WISHES) -> Answer:
         """`answer` for code that is not asynchronous. Clients are closed at its end."""

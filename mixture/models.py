@@ -67,6 +67,8 @@ class Target:
     """What every one of them can do: a query that needs no more can be run with all."""
     options: StrategyOptions
     """What it is run with, the server's own limits included."""
+    inner: Callable[[str, StrategyOptions], StrategyOptions]
+    """What a strategy that `auto` chooses, by its name, is run with, and over it what `auto` tells it."""
 
 
 NO_WISHES = Wishes()
@@ -165,7 +167,7 @@ class Models:
     def _expert(self, name: str, kind: Kind, own: StrategyOptions = NO_OPTIONS) -> Target:
         expert, options = self._experts[name], merged(self._limits(), own)
         strategy = bounded(direct(name), options)
-        return Target(kind, "expert", strategy, {name: expert}, expert.card.abilities, options)
+        return Target(kind, "expert", strategy, {name: expert}, expert.card.abilities, options, self._inner(own))
 
     def _limits(self) -> StrategyOptions:
         return StrategyOptions(**self._config.limits.model_dump(exclude_none=True))
@@ -174,7 +176,9 @@ class Models:
         options = self._options(name, own)
         chosen = self._experts if options.experts is None else {n: self._experts[n] for n in options.experts}
         abilities = frozenset.intersection(*(e.card.abilities for e in chosen.values())) if chosen else frozenset()
-        return Target(kind, name, create(name, options, self._maker(own)), chosen, abilities, options)
+        inner = self._inner(own)
+        strategy = create(name, options, lambda chosen, over: create(chosen, inner(chosen, over)))
+        return Target(kind, name, strategy, chosen, abilities, options, inner)
 
     def _options(self, name: str, own: StrategyOptions) -> StrategyOptions:
         """What the strategy `name` is told: the server's defaults, over them its own, over them `own`."""
@@ -186,10 +190,10 @@ class Models:
         )
         return merged(merged(merged(self._limits(), server), base), own)
 
-    def _maker(self, own: StrategyOptions) -> Callable[[str, StrategyOptions], Strategy]:
-        """The strategies that `auto` chooses among, each as it is configured, with `own` and what `auto` tells it."""
+    def _inner(self, own: StrategyOptions) -> Callable[[str, StrategyOptions], StrategyOptions]:
+        """See `Target.inner`: each strategy as it is configured, then `auto`, `own`, and what it is told."""
         auto = merged(self._config.strategies.get("auto", StrategyOptions()), own)
-        return lambda name, over: create(name, self._options(name, merged(auto, over)))
+        return lambda name, over: self._options(name, merged(auto, over))
 
     def _unknown(self, model: str) -> str:
         shown = model[:128]

@@ -18,9 +18,10 @@ from deployments.http.completions import ANTHROPIC, OPENAI, Completions
 from deployments.http.docs import add_docs
 from deployments.http.embeddings import Embeddings
 from deployments.http.errors import add_error_responses
+from deployments.http.estimates import Estimates
 from deployments.http.gate import Gate, Load
 from deployments.http.information import Information, add_information
-from deployments.http.routes import SCHEMES, declare
+from deployments.http.routes import ESTIMATES, SCHEMES, declare
 from deployments.http.websocket import ChatSocket
 from mixture import Mixture, __version__
 from mixture.api.models import ModelList
@@ -93,6 +94,7 @@ def create_app(
             "/v1/chat/completions": Completions(mixture, server, OPENAI),
             "/v1/messages": Completions(mixture, server, ANTHROPIC),
             "/v1/embeddings": Embeddings(embedder, server),
+            **dict.fromkeys(ESTIMATES, Estimates(mixture, server)),
         },
         socket=ChatSocket(mixture, server, checked, load, log),
         keys=checked,

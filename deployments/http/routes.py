@@ -15,7 +15,7 @@ from mixture.api.anthropic_messages import MessagesRequest
 from mixture.api.embeddings import MODELS, EmbeddingsRequest
 from mixture.api.errors import ErrorBody, MessagesErrorBody
 from mixture.api.openai_chat import ChatRequest
-from mixture.api.schemas import ChatAnswer, EmbeddingsAnswer, MessageAnswer
+from mixture.api.schemas import ChatAnswer, EmbeddingsAnswer, EstimateAnswer, MessageAnswer
 
 STATUSES: dict[int, str] = {
     400: "The request is wrong; `param` names the field",
@@ -59,6 +59,13 @@ async def embeddings(request: EmbeddingsRequest) -> None:
     """Turn texts into vectors with MiniLM."""
 
 
+async def estimate(request: ChatRequest) -> None:
+    """Say what would be done for a conversation, why, and what it is likely to cost; no expert is asked.
+
+    The body is that of `/v1/chat/completions`; `/v1/mixture/explain` is the same.
+    """
+
+
 SCHEMES: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -67,14 +74,19 @@ SCHEMES: dict[str, Any] = {
 
 
 def declare(app: FastAPI) -> None:
-    """Put the three endpoints into the document."""
+    """Put the endpoints into the document."""
     _declare(app, "/v1/chat/completions", chat_completions, ChatAnswer, ErrorBody, streams=True)
     _declare(app, "/v1/messages", messages, MessageAnswer, MessagesErrorBody, streams=True)
     _declare(app, "/v1/embeddings", embeddings, EmbeddingsAnswer, ErrorBody, streams=False)
+    for path in ESTIMATES:
+        _declare(app, path, estimate, EstimateAnswer, ErrorBody, streams=False)
 
 
 _QUESTION: dict[str, Any] = {"model": "auto", "messages": [{"role": "user", "content": "What is 15% of 80 plus 3/7?"}]}
+ESTIMATES = ("/v1/mixture/estimate", "/v1/mixture/explain")
+"""The two names of one endpoint."""
 EXAMPLES: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(ESTIMATES, _QUESTION),
     "/v1/chat/completions": _QUESTION,
     "/v1/messages": {**_QUESTION, "max_tokens": 1024},
     "/v1/embeddings": {"model": MODELS[0], "input": ["A text.", "Another."]},

@@ -128,6 +128,26 @@ class EmbeddingsAnswer(BaseModel):
     usage: dict[str, int]
 
 
+class EstimateAnswer(BaseModel):
+    """What would be done for a request. Costs are US dollars; what is unknown is null."""
+
+    object: Literal["mixture.estimate"]
+    strategy_requested: str
+    strategy: str
+    why: str
+    route: dict[str, Any]
+    signals: dict[str, Any]
+    candidates: list[dict[str, Any]]
+    plan: list[dict[str, Any]] | None
+    calls: list[dict[str, Any]]
+    expected_calls: float
+    expected_cost_usd: float
+    cost_complete: bool
+    expected_quality: float | None
+    not_asked: list[str]
+    took_ms: float
+
+
 class ModelEntry(BaseModel):
     """A name that can be sent as `model`."""
 

@@ -21,7 +21,8 @@ from mixture.dispatch.writing import writers
 from mixture.envelope import left
 from mixture.estimates import cost_of, expected_usage
 from mixture.planning import faults, plan
-from mixture.routing.keyword import narrow
+from mixture.routing.classification import classify
+from mixture.routing.keyword import fit, narrow
 from mixture.routing.opinions import Arrangement, Opinion, alone, best
 from mixture.routing.priors import HARD, REFERENCE, USUAL, difficulty, prior_quality, stakes
 from mixture.types import ExpertCard, Panel, Plan, Price, Query, Route
@@ -73,8 +74,13 @@ async def arranged(query: Query, panel: Panel, options: StrategyOptions, offered
         return Arranged("task_based", "one expert: the answer can't be put together from several", route)
     if _trivial(query, route):
         return Arranged("task_based", "a short message: one cheap expert", _cheap(route, query, panel, options))
-    if await _compound(made, query, panel, options):
-        return Arranged("decomposition", f"{len(made.subtasks)} parts", route, plan=made)
+    if len(made.subtasks) > 1:
+        kinds = ", ".join(dict.fromkeys(subtask.skill or "general" for subtask in made.subtasks))
+        parts, obstacle = f"{len(made.subtasks)} parts ({kinds})", await _obstacle(made, query, panel, options)
+        if obstacle is None:
+            return Arranged("decomposition", parts, route, plan=made)
+        if not _writers(panel):
+            return Arranged("task_based", f"{parts}, but {obstacle}", route, plan=made)
     return _weighed(query, panel, options, route, offered)
 
 
@@ -97,28 +103,38 @@ def _cheap(route: Route, query: Query, panel: Panel, options: StrategyOptions) -
     return replace(route, experts=(*order, *(name for name in route.experts if name not in order)), why=why)
 
 
-async def _compound(made: Plan, query: Query, panel: Panel, options: StrategyOptions) -> bool:
-    """Whether the parts are worth being answered apart: they are of different kinds or for different experts, and two
-    experts can write, or none can and exact ones answer what they can.
+async def _obstacle(made: Plan, query: Query, panel: Panel, options: StrategyOptions) -> str | None:
+    """Why the parts are not to be answered apart; None when they are: two experts can write, or exact ones know every
+    part, and the parts are of different kinds or for different experts.
     """
-    if len(made.subtasks) < 2 or faults(made, options.max_subtasks or MOST, options.max_depth or DEEPEST):
-        return False
-    able = writers(panel.experts, panel)
-    if len(able) == 1:
-        return False
+    wrong = faults(made, options.max_subtasks or MOST, options.max_depth or DEEPEST)
+    if wrong:
+        return "; ".join(wrong)
     routes = await asyncio.gather(
         *(
             routed(routing_query(query, subtask), panel, options.specialist_map, options.fallback_order)
             for subtask in made.subtasks
         )
     )
-    firsts = {route.experts[0] for route in routes}
+    firsts = [panel.experts[route.experts[0]].card for route in routes]
+    able = _writers(panel)
+    if len(able) < 2 and not all(
+        narrow(card) and not fit(card, classify(part.text)).useless
+        for card, part in zip(firsts, made.subtasks, strict=True)
+    ):
+        return "there is one expert to ask" if able else "nobody here can write an answer"
     kinds = {subtask.skill for subtask in made.subtasks}
-    if len(firsts) < 2 and (len(kinds) < 2 or made.final is not None):
-        return False
+    if len({card.name for card in firsts}) < 2 and able and (len(kinds) < 2 or made.final is not None):
+        return "they are of one kind and for one expert"
     usage, most = expected_usage(query), _left(query)
-    cost = sum(cost_of(panel.experts[route.experts[0]].card, usage) for route in routes)
-    return most is None or cost + min((cost_of(panel.experts[name].card, usage) for name in able), default=0.0) <= most
+    cost = sum(cost_of(card, usage) for card in firsts)
+    cost += min((cost_of(panel.experts[name].card, usage) for name in able), default=0.0)
+    return None if most is None or cost <= most else "they cost more than is allowed"
+
+
+def _writers(panel: Panel) -> list[str]:
+    """Those who can write an answer to whatever is asked."""
+    return [name for name in writers(panel.experts, panel) if not narrow(panel.experts[name].card)]
 
 
 def _weighed(query: Query, panel: Panel, options: StrategyOptions, route: Route, offered: Collection[str]) -> Arranged:
@@ -135,9 +151,14 @@ def _weighed(query: Query, panel: Panel, options: StrategyOptions, route: Route,
     several = _several(offered) if demanding and not counted else None
     if counted or several:
         found = best(single, others, usd, _left(query), open_=not counted)
-    if len(found.names) < 2 or not _in_time(query, route, 2):
+    if len(found.names) > 1 and not _in_time(query, route, 2):
+        found = alone(single)
+    if found.names == (single.name,):
         said = _why_alone(single, usd, asked=counted or several is not None)
-        return Arranged("task_based", said, route, weighed=alone(single))
+        return Arranged("task_based", said, route, weighed=found)
+    if len(found.names) == 1:
+        said = f"one expert: {_why_better(found, single, usd)}"
+        return Arranged("task_based", said, _led(route, found.names[0]), weighed=found)
     why = _why_several(found, single, usd)
     if counted:
         return Arranged("cascade", why, route, {"fallback_order": found.names, "n": 2, "lead": 1}, weighed=found)
@@ -188,6 +209,19 @@ def _why_alone(single: Opinion, usd: float, *, asked: bool) -> str:
     if not asked:
         return f"one expert: an ordinary request, expected right with {single.quality:.0%}"
     return f"one expert: a second opinion is not worth its price when a good answer is worth {usd:g} USD"
+
+
+def _why_better(found: Arrangement, single: Opinion, usd: float) -> str:
+    gain, cost = found.right - single.quality, found.cost_usd - single.cost_usd
+    return (
+        f"{found.names[0]} is expected right {gain:+.1%} more often than {single.name}: worth {gain * usd:.6f} USD for "
+        f"{cost:+.6f} USD"
+    )
+
+
+def _led(route: Route, name: str) -> Route:
+    """The route with `name` before all others."""
+    return replace(route, experts=(name, *(other for other in route.experts if other != name)))
 
 
 def _why_several(found: Arrangement, single: Opinion, usd: float) -> str:

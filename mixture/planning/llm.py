@@ -93,6 +93,16 @@ class LLMDecomposer:
         self._rules = rules
         self._most = most
 
+    @property
+    def asks(self) -> str:
+        """The expert that writes the plans, by its name."""
+        return self._expert.card.name
+
+    @property
+    def quiet(self) -> Decomposer:
+        """What makes a plan without asking anybody."""
+        return self._rules
+
     async def decompose(self, query: Query) -> Plan:
         """A plan that can be followed; subtasks stand after those that they wait for. Raises what `rules` raise."""
         text, name = query.text, self._expert.card.name

@@ -91,22 +91,26 @@ def all_asked(opinions: Sequence[Opinion], writer: Opinion | None = None, instea
 def best(
     single: Opinion, opinions: Sequence[Opinion], usd_per_answer: float, most_usd: float | None = None, *, open_: bool
 ) -> Arrangement:
-    """The arrangement that is worth most: `single` alone, or several of `opinions` within `most_usd`. `open_` says that
-    the answers can't be counted, so that all are asked at once and one more call makes one of them.
+    """The arrangement that is worth most: `single` alone, another one alone, or several of `opinions`, within
+    `most_usd` and never less often right than `single`. `open_` says that the answers can't be counted, so that all are
+    asked at once and one more call makes one of them.
     """
-    found = alone(single)
-    pool = _pool(single, opinions, usd_per_answer)
-    # The best that several could do is to be always right; below two calls' price there is nothing to gain.
+    found, pool = alone(single), _pool(single, opinions, usd_per_answer)
+    for arrangement in (*map(alone, pool), *_several(single, pool, usd_per_answer, open_=open_)):
+        fits = arrangement.right >= single.quality and (most_usd is None or arrangement.most_usd <= most_usd)
+        if fits and arrangement.worth(usd_per_answer) > found.worth(usd_per_answer):
+            found = arrangement
+    return found
+
+
+def _several(single: Opinion, pool: Sequence[Opinion], usd_per_answer: float, *, open_: bool) -> Iterator[Arrangement]:
+    """The arrangements of several, unless nothing can be gained: who is always right is not worth two calls more."""
     cheapest = sum(sorted(opinion.cost_usd for opinion in pool)[:AT_FIRST])
     if len(pool) < 3 or (1 - single.quality) * usd_per_answer <= cheapest - single.cost_usd:
-        return found
+        return
     for members in _orders(pool):
         instead = members.index(single) if single in members else 0
-        several = all_asked(members, max(members, key=_quality), instead) if open_ else agreed(members, instead)
-        within = most_usd is None or several.most_usd <= most_usd
-        if within and several.worth(usd_per_answer) > found.worth(usd_per_answer):
-            found = several
-    return found
+        yield all_asked(members, max(members, key=_quality), instead) if open_ else agreed(members, instead)
 
 
 _RIGHT = "right"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mixture.config import StrategyOptions
 from mixture.dispatch.arranging import Arranged, arranged
 from mixture.dispatch.single import along
-from mixture.types import Chosen, Completion, Emit, Event, Panel, Query, Routed, Strategy
+from mixture.types import Chosen, Completion, Emit, Event, Panel, Planned, Query, Routed, Strategy
 
 Make = Callable[[str, StrategyOptions], Strategy]
 """A strategy by its name, with options over those that are configured for it."""
@@ -22,6 +22,8 @@ def choosing(options: StrategyOptions, make: Make, offered: Collection[str]) -> 
     async def run(query: Query, panel: Panel, emit: Emit) -> Completion:
         found = await arranged(query, panel, options, offered)
         await emit(Chosen(found.strategy, found.why))
+        if found.plan is not None and found.strategy == "task_based":
+            await emit(Planned(found.plan))
         told = _Explained(emit, found)
         if found.strategy == "task_based":
             return await along(found.route, query, panel, told)

@@ -39,7 +39,7 @@ LAYERS = (
     },
     {"mixture.dispatch", "mixture.discovery", "mixture.simulation"},
     {"mixture.strategies"},
-    {"mixture.models", "mixture.trace", "mixture.description", "mixture.assembly"},
+    {"mixture.models", "mixture.trace", "mixture.description", "mixture.assembly", "mixture.estimation"},
     {"mixture.mixture"},
     {"mixture.api", "mixture.evaluation"},
     {"actors"},

@@ -42,7 +42,7 @@ async def test_every_other_path_needs_one(http, path):
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/embeddings"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/embeddings", "/v1/mixture/estimate"])
 async def test_every_post_needs_one(http, path):
     for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Basic mx-test-key"}, {"x-api-key": ""}):
         answer = await http.post(path, json=ASK, headers=headers)

@@ -43,7 +43,7 @@ def test_importing_the_command_line_is_light():
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["serve", "ask", "models", "validate", "simulate"])
+@pytest.mark.parametrize("command", ["serve", "ask", "explain", "models", "validate", "simulate"])
 def test_help_teaches_by_example(run, command):
     shown = run(command, "--help")
     assert shown.exit_code == 0
@@ -210,3 +210,39 @@ def test_a_stale_note_of_a_server_is_removed(run, tmp_path):
     done = run("models")
     assert done.exit_code == 0
     assert not (folder / "1.json").exists()
+
+
+PYTHAGORAS = (
+    "Explain the significance of the Pythagorean theorem in modern physics and provide a Python code example that "
+    "demonstrates its application"
+)
+
+
+def test_explain_shows_what_would_be_done(run, tmp_path):
+    second = {**EXPERTS[0], "name": "coder", "skills": ["code"]}
+    config = written(tmp_path, {"experts": [*EXPERTS, second]})
+    shown = run("explain", "--config", config, PYTHAGORAS)
+    assert shown.exit_code == 0
+    for text in ("decomposition", "subtask 1 (science)", "subtask 2 (code)", "coder", "3.0 calls", "Candidate"):
+        assert text in shown.output
+    told = json.loads(run("explain", "--json", "--config", config, "--strategy", "voting", "hello").stdout)
+    assert (told["strategy"], [call["expert"] for call in told["calls"]]) == ("voting", ["parrot", "coder"])
+
+
+def test_explain_without_a_model_still_shows_the_parts(run, tmp_path):
+    config = written(tmp_path, {"experts": [{"name": "symbolic", "provider": "symbolic"}]})
+    shown = run("explain", "--config", config, PYTHAGORAS)
+    assert "subtask 2 (code)" not in shown.output  # one expert alone gets the whole
+    two = {"experts": [{"name": name, "provider": name} for name in ("symbolic", "extractive")]}
+    for command in (("explain",), ("ask", "--explain")):
+        shown = run(*command, "--config", written(tmp_path, two), PYTHAGORAS)
+        assert "subtask 1 (science)" in shown.output
+        assert "subtask 2 (code)" in shown.output
+
+
+def test_ask_explains_the_parts(run, tmp_path):
+    second = {**EXPERTS[0], "name": "coder", "skills": ["code"]}
+    shown = run("ask", "--explain", "--config", written(tmp_path, {"experts": [*EXPERTS, second]}), PYTHAGORAS)
+    assert shown.exit_code == 0
+    for text in ("pieces of eight", "decomposition", "subtask 1 (science)", "subtask 2 (code)", "auto: 2 parts"):
+        assert text in shown.output

@@ -72,3 +72,16 @@ def test_how_often_the_answer_changes_counts_from_the_one_who_would_be_alone():
     # Two cheap ones that are both wrong win: by saying the same, or because the first of three answers counts.
     assert found.changed == pytest.approx(TOGETHER * 0.5 + (1 - TOGETHER) * 0.25)
     assert found.changed == pytest.approx(1 - found.right)
+
+
+def test_several_are_never_chosen_for_being_cheaper_and_worse():
+    single = Opinion("dear", 0.85, 0.01)
+    cheap = three(0.7, 0.7, 0.7, cost=0.00001)
+    assert agreed([*cheap[:2], single]).right < single.quality
+    assert best(single, cheap, 0.01, open_=False).names == ("dear",)
+
+
+def test_a_better_expert_alone_is_an_arrangement_too():
+    single, better = Opinion("cheap", 0.7, 0.0001), Opinion("better", 0.9, 0.005)
+    assert best(single, [better], 0.01, open_=True).names == ("cheap",)
+    assert best(single, [better], 1.0, open_=True).names == ("better",)

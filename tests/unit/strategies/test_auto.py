@@ -172,3 +172,26 @@ async def test_the_answer_of_one_is_live(run):
 
 async def test_without_experts(run):
     assert isinstance((await run("auto")).error, NoAnswer)
+
+
+async def test_with_too_few_for_an_ensemble_high_stakes_go_to_the_better_expert(run):
+    text = "Which dose of ibuprofen is safe for a patient with high blood pressure? Name the symptoms to watch."
+    cheap, dear = scripted("cheap", "some", price=CHEAP), scripted("dear", "care", price=DEAR)
+    done = await run("auto", cheap, dear, asked=text)
+    assert (done.completion.text, asked(cheap, dear)) == ("care", [0, 1])
+    assert "dear is expected right" in chosen(done).why
+
+
+async def test_exact_experts_answer_the_parts_that_are_theirs_and_no_others(run):
+    exact = scripted("exact", "ok", skills=("calculation", "units"), price=Price(0, 0))
+    quotes = scripted("quotes", "a quotation", skills=("documents",), price=Price(0, 0))
+    done = await run(
+        "auto", exact, quotes, asked="Calculate 15% of 80 and explain what our handbook says about holidays"
+    )
+    assert [event.expert for event in done.events if isinstance(event, Proposed)] == ["exact", "quotes"]
+    done = await run("auto", exact, quotes, asked=PYTHAGORAS)
+    assert (chosen(done).strategy, chosen(done).why) == (
+        "task_based",
+        "2 parts (science, code), but nobody here can write an answer",
+    )
+    assert any(isinstance(event, Planned) for event in done.events)
