@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from commands.ask import ask
+from commands.calibrate import calibrate
 from commands.explain import explain
 from commands.models import models
 from commands.serve import serve
@@ -22,7 +23,7 @@ app = typer.Typer(
         "Start with [bold]mixture serve[/], then ask: [bold]mixture ask 'What is 15% of 80?'[/]"
     ),
 )
-for command in (serve, ask, explain, models, validate, simulate):
+for command in (serve, ask, explain, models, validate, simulate, calibrate):
     app.command()(command)
 
 

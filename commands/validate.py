@@ -89,6 +89,19 @@ def _args_faults(args: dict[str, Any], environ: Mapping[str, str]) -> Iterator[s
         yield from error.message.splitlines()
         return
     yield from _expert_faults(config, environ)
+    yield from _router_faults(config)
+
+
+def _router_faults(config: Any) -> Iterator[str]:
+    """A file that can't be read: the server would start without it, and route by keywords."""
+    if config.router.chosen != "learned":
+        return
+    from mixture.routing.storage import PredictorError, load
+
+    try:
+        load(config.router.file)
+    except PredictorError as error:
+        yield f"router.file: {error.message}"
 
 
 def _expert_faults(config: Any, environ: Mapping[str, str]) -> Iterator[str]:

@@ -108,15 +108,14 @@ def pivot(rows: Sequence[Mapping[str, Any]], where: str = "log") -> Outcomes:
     cells: dict[tuple[int, int], list[tuple[float, ...]]] = {}
     said: dict[tuple[int, int], str] = {}
     for row in rows:
-        text, name, score = _text(row.get("prompt")), row.get("expert"), _score(row)
+        text, name, score = _text(row.get("prompt")), _word(row.get("expert")), _score(row)
         if text is None or not name or not isfinite(score):
             continue
-        key = f"{row['item']}" if row.get("item") is not None else text
-        place = prompts.setdefault(key, len(prompts))
+        place = prompts.setdefault(_word(row.get("item")) or text, len(prompts))
         if place == len(about):
-            about.append((text, str(row.get("domain") or ""), str(row.get("split") or "")))
-        column = experts.setdefault(str(name), len(experts))
-        cell = (min(1.0, max(0.0, score)), *(_number(row.get(name)) for name in FIGURES))
+            about.append((text, _word(row.get("domain")), _word(row.get("split"))))
+        column = experts.setdefault(name, len(experts))
+        cell = (min(1.0, max(0.0, score)), *(_figure(row.get(name)) for name in FIGURES))
         cells.setdefault((place, column), []).append(cell)
         if row.get("response") is not None:
             said.setdefault((place, column), str(row["response"]))
@@ -144,8 +143,19 @@ def _score(row: Mapping[str, Any]) -> float:
 def _number(value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return nan
+
+
+def _figure(value: Any) -> float:
+    """A cost, a time or a count: below zero there is none."""
+    number = _number(value)
+    return number if number >= 0 else nan
+
+
+def _word(value: Any) -> str:
+    """A name; empty where there is none. Tables say so with NaN."""
+    return "" if value is None or value != value else str(value)
 
 
 def _text(prompt: Any) -> str | None:
@@ -182,7 +192,7 @@ def _records(path: Path) -> Iterable[Mapping[str, Any]]:
 
 def _lines(path: Path) -> list[Mapping[str, Any]]:
     rows: list[Mapping[str, Any]] = []
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue

@@ -42,8 +42,11 @@ class Rule:
 
     def pick(self, qualities: Doubles) -> str:
         """The expert for a request with these predicted `qualities` (of all experts that the predictor knows)."""
-        row = qualities[list(self.columns)][None, :]
-        return self.ladder[int(floor.climbed(row, self.floor.threshold)[0])]
+        return self.ladder[int(self.picks(qualities[list(self.columns)][None, :])[0])]
+
+    def picks(self, predicted: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
+        """The places on the ladder for many requests, whose qualities are predicted for the ladder's experts."""
+        return floor.climbed(predicted, self.floor.threshold)
 
 
 class Promises:
