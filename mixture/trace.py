@@ -65,6 +65,7 @@ class Trace(Meter):
             quorum=completion.quorum if completion else None,
             degraded=completion.degraded if completion else None,
             confidence=completion.confidence if completion else None,
+            aggregation=completion.aggregation if completion else None,
             adjustments=tuple(self.adjustments),
             budget=self._budget(),
             usage=sum((call.usage for call in self.calls), Usage()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mixture.types import Adjusted, Budget, Call, Plan, Proposed, Quorum, Report, Route, Usage
+from mixture.types import Adjusted, Aggregation, Budget, Call, Plan, Proposed, Quorum, Report, Route, Usage
 
 
 def report_fields(report: Report, proposals: Sequence[Proposed] | None = None) -> dict[str, Any]:
@@ -20,6 +20,7 @@ def report_fields(report: Report, proposals: Sequence[Proposed] | None = None) -
         "quorum": quorum_fields(report.quorum),
         "degraded": report.degraded,
         "confidence": report.confidence,
+        "aggregation": aggregation_fields(report.aggregation),
         "cached": report.cached,
         "adjustments": [adjusted_fields(adjusted) for adjusted in report.adjustments],
         "budget": budget_fields(report.budget),
@@ -93,6 +94,21 @@ def quorum_fields(quorum: Quorum | None) -> dict[str, int] | None:
     if quorum is None:
         return None
     return {"asked": quorum.asked, "answered": quorum.answered, "agreed": quorum.agreed}
+
+
+def aggregation_fields(aggregation: Aggregation | None) -> dict[str, Any] | None:
+    """How the answer was made of proposals, and who made the numbered ones."""
+    if aggregation is None:
+        return None
+    return {
+        "method": aggregation.method,
+        "by": aggregation.by,
+        "layers": aggregation.layers,
+        "supported": aggregation.supported,
+        "proposals": [
+            {"number": one.number, "expert": one.expert, "sentences": one.sentences} for one in aggregation.sources
+        ],
+    }
 
 
 def proposal_fields(proposal: Proposed, *, expose: bool) -> dict[str, Any]:

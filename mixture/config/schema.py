@@ -20,7 +20,9 @@ def _key(text: str) -> str:
 
 
 Key = Annotated[str, AfterValidator(_key)]
-StrategyName = Literal["auto", "task_based", "specialist", "decomposition", "voting", "cascade", "best_of_n"]
+StrategyName = Literal[
+    "auto", "task_based", "specialist", "decomposition", "voting", "cascade", "best_of_n", "mixture_of_agents"
+]
 AggregationName = Literal["synthesis", "selection", "voting", "fusion"]
 
 OnPartial = Literal["accept", "retry", "reject"]

@@ -123,13 +123,13 @@ class _Gathering:
         self._names += names
         self._asks += asks[: len(names)]
         stream = self._terms.stop is not None or self._terms.until is not None
-        calls = sampled(names, asks, self._panel)
+        calls = sampled(names, self._query, asks, self._panel)
         costs = [bound_cost(self._panel.experts[call.expert].card, call.query) for call in calls]
         made = []
         for call, most in zip(calls, shares(costs, left() - self._terms.keep), strict=True):
             limits = call.query.limits if most is None else replace(call.query.limits, max_cost_usd=most)
             places = tuple(first + place for place in call.places)
-            made.append(Sample(places, call.expert, replace(call.query, stream=stream, limits=limits)))
+            made.append(replace(call, places=places, query=replace(call.query, stream=stream, limits=limits)))
         return made
 
     async def _one(self, call: Sample) -> None:

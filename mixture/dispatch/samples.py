@@ -17,11 +17,14 @@ TEMPERATURE = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One call: the `places` of the proposals that it brings, who is asked, and what."""
+    """One call: the `places` of the proposals that it brings, who is asked, and what. `request` is what they are to
+    answer, without what may stand behind it.
+    """
 
     places: tuple[int, ...]
     expert: str
     query: Query
+    request: Query
 
     async def drawn(self, panel: Panel) -> list[Completion | MixtureError]:
         """A completion for each place, or the error of one that says nothing; the usage of the call is the first's.
@@ -29,14 +32,14 @@ class Sample:
         """
         whole = await complete(panel.experts[self.expert], self.query)
         if len(self.places) == 1:
-            return [checked(self.query, whole)]
+            return [checked(self.request, whole)]
         choices = [replace(whole, choices=(choice,), usage=Usage()) for choice in whole.choices]
         drawn = [self._checked(one) for one in (replace(choices[0], usage=whole.usage), *choices[1:])]
         return [drawn[i] if i < len(drawn) else self._nothing(whole) for i in range(len(self.places))]
 
     def _checked(self, completion: Completion) -> Completion | MixtureError:
         try:
-            return checked(self.query, completion)
+            return checked(self.request, completion)
         except MixtureError as error:
             return error
 
@@ -45,8 +48,8 @@ class Sample:
         return self._checked(replace(whole, choices=(replace(whole.choices[0], text="", tool_calls=()),)))
 
 
-def sampled(names: Sequence[str], asks: Sequence[Query], panel: Panel) -> list[Sample]:
-    """The calls that bring a proposal of each of `names`, asked what stands at the same place in `asks`."""
+def sampled(names: Sequence[str], request: Query, asks: Sequence[Query], panel: Panel) -> list[Sample]:
+    """The calls that bring a proposal for `request` of each of `names`, who is asked what stands there in `asks`."""
     places: dict[tuple[str, int], list[int]] = {}
     for place, name in enumerate(names):
         places.setdefault((name, id(asks[place])), []).append(place)
@@ -54,9 +57,10 @@ def sampled(names: Sequence[str], asks: Sequence[Query], panel: Panel) -> list[S
     for (name, _), same in places.items():
         query = _varied(asks[same[0]], names.count(name))
         if len(same) > 1 and "n" in panel.experts[name].card.abilities:
-            calls.append(Sample(tuple(same), name, replace(query, sampling=replace(query.sampling, n=len(same)))))
+            several = replace(query, sampling=replace(query.sampling, n=len(same)))
+            calls.append(Sample(tuple(same), name, several, request))
         else:
-            calls += [Sample((place,), name, _reseeded(query, names[:place].count(name))) for place in same]
+            calls += [Sample((place,), name, _reseeded(query, names[:place].count(name)), request) for place in same]
     return sorted(calls, key=lambda call: call.places)
 
 

@@ -13,6 +13,7 @@ from mixture.strategies.best_of_n import best_of_n
 from mixture.strategies.cascade import cascade
 from mixture.strategies.decomposition import decomposition
 from mixture.strategies.direct import direct
+from mixture.strategies.mixture_of_agents import mixture_of_agents
 from mixture.strategies.specialist import specialist
 from mixture.strategies.task_based import task_based
 from mixture.strategies.voting import voting
@@ -34,6 +35,7 @@ STRATEGIES: Mapping[str, Callable[[StrategyOptions], Strategy]] = {
     "voting": voting,
     "cascade": cascade,
     "best_of_n": best_of_n,
+    "mixture_of_agents": mixture_of_agents,
 }
 
 

@@ -75,7 +75,7 @@ async def test_dear_experts_are_not_asked_twice_for_an_answer_worth_a_cent(run):
 async def test_high_stakes_make_an_answer_worth_more(run):
     text = "What dose of ibuprofen is safe for a patient with high blood pressure, and which symptoms matter?"
     ordinary = "Describe the streets of an old harbour town in autumn, with its people and their trades, please."
-    for question, strategy in ((text, "best_of_n"), (ordinary, "task_based")):
+    for question, strategy in ((text, "mixture_of_agents"), (ordinary, "task_based")):
         experts = panel_of(answers=("take care", "take care now", "take good care"))
         done = await run("auto", *experts, asked=question)
         assert chosen(done).strategy == strategy

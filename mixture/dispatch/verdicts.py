@@ -1,0 +1,37 @@
+"""The aggregator's verdict. It may run in another process: when that is gone, it is decided here, and said so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from mixture.aggregation import make_aggregator
+from mixture.dispatch.outcomes import reason
+from mixture.errors import MixtureError
+from mixture.types import Completion, Panel, Query, Verdict, Weights, Writer
+
+
+async def decided(
+    query: Query, proposals: Sequence[Completion], panel: Panel, weights: Weights = None, writer: Writer | None = None
+) -> Verdict:
+    """The verdict over `proposals` (never empty); `degraded` says when the aggregator itself did not give it."""
+    try:
+        return await panel.aggregator.aggregate(query, proposals, weights, writer)
+    except MixtureError as error:
+        verdict = await make_aggregator(None).aggregate(query, proposals, None, writer)
+        lacking = f"the aggregator did not answer ({reason(error)}), plain votes took its place"
+        said = [lacking] if writer is None else []
+        return replace(verdict, degraded="; ".join([*said, *filter(None, [verdict.degraded])]) or None)
+
+
+async def written_by(
+    name: str,
+    query: Query,
+    proposals: Sequence[Completion],
+    panel: Panel,
+    method: Literal["synthesis", "fusion"] = "synthesis",
+    purpose: str = "writer",
+) -> Verdict:
+    """The verdict that `name` is to write one text out of `proposals`, with the query for it."""
+    return await decided(query, proposals, panel, None, Writer(panel.experts[name].card, method, purpose))
