@@ -144,10 +144,10 @@ async def drive(run: Callable[[Emit], Awaitable[T]], ended: Callable[[T], Event]
             yield event
         yield ended(await task)
     finally:
-        await _stopped(task)
+        await stopped(task)
 
 
-async def _stopped(task: asyncio.Task[Any]) -> None:
+async def stopped(task: asyncio.Task[Any]) -> None:
     """Cancel `task` and wait until it has let go of everything, also when one is cancelled again meanwhile: a server
     that ends cancels requests whose clients have left already, and what their calls cost must still be noted.
     """
@@ -185,7 +185,7 @@ async def coalesce(stream: AsyncGenerator[Chunk, None], interval: float = 0.02) 
         await task
     finally:
         try:
-            await _stopped(task)
+            await stopped(task)
         finally:
             await stream.aclose()
 

@@ -44,7 +44,7 @@ class Trace(Meter):
             self.plan = event.plan
         elif isinstance(event, Proposed):
             self.proposals.append(event)
-        elif isinstance(event, Adjusted):
+        elif isinstance(event, Adjusted) and event not in self.adjustments:
             self.adjustments.append(event)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from mixture.config.expert import ExpertConfig, Name, Resilience
 from mixture.config.router import RouterConfig
@@ -26,6 +26,8 @@ StrategyName = Literal[
 AggregationName = Literal["synthesis", "selection", "voting", "fusion"]
 
 OnPartial = Literal["accept", "retry", "reject"]
+Hedge = Annotated[Literal["off", "p95"] | Positive, BeforeValidator(lambda value: "off" if value is False else value)]
+"""Without quotes YAML reads `off` as false."""
 
 STRATEGY_NAMES: tuple[str, ...] = get_args(StrategyName)
 """The strategies that can be asked for by name. The model `auto` is the configured one: `auto` itself when left out."""
@@ -105,6 +107,11 @@ class StrategyOptions(Section):
     """voting, best_of_n, mixture_of_agents, cascade: when the calls for further proposals are cancelled. `true`: when
     they can't change the vote any more; a number: also when, of at least two, that share of the answers agree; `false`:
     never. `true` when left out, which for best_of_n and mixture_of_agents, who don't vote, is never."""
+    hedge: Hedge | None = None
+    """task_based, specialist, decomposition, cascade: when a second expert is asked beside one that has not begun to
+    answer; whichever begins first answers, the other is stopped, and both are paid for. `p95`: after the time within
+    which 95% of the expert's latest answers had begun (never before 20 were given); a number: after so many
+    milliseconds. `off` when left out."""
     on_partial: OnPartial | None = None
     """What happens when fewer proposals come than are needed, or not every part of the request gets an answer. `accept`
     goes on with what came, marked degraded; `retry` asks other experts first; `reject` fails with 502. `accept` when

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from mixture.config import OnPartial
+from mixture.config import OnPartial, StrategyOptions
 from mixture.dispatch.outcomes import Failure, no_answer, reason
 from mixture.dispatch.validation import InvalidProposal, least_bad
 from mixture.errors import Declined, MixtureError, NoAnswer
@@ -123,3 +123,14 @@ def rejected(came: Proposals, least: int) -> NoAnswer:
     message = f"{len(came.completions)} of {came.asked} proposals came, {least} are needed ({lacking})"
     declined = bool(causes) and not came.missing
     return NoAnswer(message, causes=causes, declined=declined, code="too_few_answers")
+
+
+def complete_or_raise(failures: Iterable[Failure], parts: int, options: StrategyOptions) -> None:
+    """Raises NoAnswer when some of the `parts` of a request got no answer and `on_partial` is `reject`."""
+    failed = list(failures)
+    if not failed or options.on_partial != "reject":
+        return
+    causes = tuple((name, reason(error)) for name, error in failed)
+    said = "; ".join(f"{name}: {why}" for name, why in causes)
+    message = f"{len(failed)} of {parts} parts of the request got no answer ({said})"
+    raise NoAnswer(message, causes=causes, code="too_few_answers")

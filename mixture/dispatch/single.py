@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mixture.config import StrategyOptions
+from mixture.config import Hedge, StrategyOptions
 from mixture.dispatch.fallback import first_answer
 from mixture.dispatch.routes import routed
 from mixture.types import Completion, Emit, Panel, Query, Route, Routed
@@ -10,10 +10,11 @@ from mixture.types import Completion, Emit, Panel, Query, Route, Routed
 
 async def by_task(query: Query, panel: Panel, emit: Emit, options: StrategyOptions) -> Completion:
     """The answer of the expert for the kind of task, live; of the next one when it can't. Raises as `first_answer`."""
-    return await along(await routed(query, panel, options.specialist_map, options.fallback_order), query, panel, emit)
+    route = await routed(query, panel, options.specialist_map, options.fallback_order)
+    return await along(route, query, panel, emit, options.hedge)
 
 
-async def along(route: Route, query: Query, panel: Panel, emit: Emit) -> Completion:
+async def along(route: Route, query: Query, panel: Panel, emit: Emit, hedge: Hedge | None = None) -> Completion:
     """The answer of the first of the route's experts that gives one, live."""
     await emit(Routed(route))
-    return await first_answer(route.experts, query, panel, emit)
+    return await first_answer(route.experts, query, panel, emit, hedge=hedge)

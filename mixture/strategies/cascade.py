@@ -36,7 +36,7 @@ def cascade(options: StrategyOptions) -> Strategy:
         await emit(Routed(Route(tuple(names), why, {"expected_cost_usd": costs(names, query, panel)})))
         if several:
             return await present(await _agreed(names, query, panel, emit, options), query, emit)
-        return await first_answer(names, query, panel, emit)
+        return await first_answer(names, query, panel, emit, hedge=options.hedge)
 
     return run
 

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mixture.config import StrategyOptions
+from mixture.config import Hedge, StrategyOptions
 from mixture.dispatch.fallback import first_answer
+from mixture.dispatch.gathering import complete_or_raise
 from mixture.dispatch.nodes import Nodes
 from mixture.dispatch.operations import asked, routing_query
 from mixture.dispatch.outcomes import no_answer, reason
@@ -44,7 +45,8 @@ def decomposition(options: StrategyOptions) -> Strategy:
         each = dict(zip(costs, shares(list(costs.values()), left()), strict=True))
         nodes = Nodes(query, panel, _without_final(plan), routes, each)
         await nodes.answer(emit)
-        return lacking(await _whole(nodes, last, emit), plan.degraded, *_missing(nodes))
+        complete_or_raise([(f"subtask {n}", error) for n, error in nodes.failures.items()], len(routes), options)
+        return lacking(await _whole(nodes, last, emit, options.hedge), plan.degraded, *_missing(nodes))
 
     return run
 
@@ -72,7 +74,7 @@ async def _announce(plan: Plan, routes: Mapping[str, Route], last: list[str], em
         await emit(Routed(route, name))
 
 
-async def _whole(nodes: Nodes, last: list[str], emit: Emit) -> Completion:
+async def _whole(nodes: Nodes, last: list[str], emit: Emit, hedge: Hedge | None) -> Completion:
     """The answer of a writer, live; where none begins to write, the parts one after another."""
     if not nodes.answers:
         failures = [(f"subtask {name}", error) for name, error in nodes.failures.items()]
@@ -83,7 +85,7 @@ async def _whole(nodes: Nodes, last: list[str], emit: Emit) -> Completion:
         why = f"{_allowed()} USD leave nothing for a writer" if last else "there is no expert that can write"
         return await _joined(nodes, why, emit)
     try:
-        return await first_answer(able, query, panel, emit)
+        return await first_answer(able, query, panel, emit, hedge=hedge)
     except StreamBroken:
         raise
     except MixtureError as error:

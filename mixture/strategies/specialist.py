@@ -8,14 +8,18 @@ from dataclasses import dataclass, field, replace
 
 from mixture.config import StrategyOptions
 from mixture.dispatch.fallback import first_answer
+from mixture.dispatch.gathering import complete_or_raise
 from mixture.dispatch.operations import asked, ordered, routing_query
 from mixture.dispatch.outcomes import Failure, no_answer, reason
 from mixture.dispatch.plans import lacking, planned
 from mixture.dispatch.routes import routed
 from mixture.dispatch.sections import Joiner, Section, joined
+from mixture.dispatch.shares import shares
 from mixture.dispatch.single import by_task
+from mixture.envelope import left, usd
 from mixture.errors import MixtureError
-from mixture.types import Completion, Emit, Panel, Plan, Planned, Query, Route, Routed, Strategy, Subtask
+from mixture.estimates import expected_cost
+from mixture.types import Adjusted, Completion, Emit, Panel, Plan, Planned, Query, Route, Routed, Strategy, Subtask
 
 
 def specialist(options: StrategyOptions) -> Strategy:
@@ -26,8 +30,15 @@ def specialist(options: StrategyOptions) -> Strategy:
         if not _several(plan):
             return lacking(await by_task(query, panel, emit, options), plan.degraded)
         routes = [await _route(query, panel, subtask, options) for subtask in plan.subtasks]
+        each = zip(plan.subtasks, routes, strict=True)
+        costs = [_expected(query, panel, subtask, route, len(routes)) for subtask, route in each]
+        if sum(costs) > left():
+            dear = f"answering {len(routes)} operations apart is expected to cost more than the {usd(left())} USD left"
+            await emit(Adjusted("shrunk", dear))
+            return lacking(await by_task(query, panel, emit, options), dear, plan.degraded)
         await _announce(plan, routes, emit)
-        return lacking(await _Run(query, panel, plan, routes).answer(emit), plan.degraded)
+        work = _Run(query, panel, plan, routes, options, shares(costs, left()))
+        return lacking(await work.answer(emit), plan.degraded)
 
     return run
 
@@ -40,6 +51,11 @@ def _several(plan: Plan) -> bool:
 
 async def _route(query: Query, panel: Panel, subtask: Subtask, options: StrategyOptions) -> Route:
     return await routed(routing_query(query, subtask), panel, options.specialist_map, options.fallback_order)
+
+
+def _expected(query: Query, panel: Panel, subtask: Subtask, route: Route, parts: int) -> float:
+    """What the first expert for an operation is likely to cost, in US dollars."""
+    return expected_cost(panel.experts[route.experts[0]].card, asked(query, subtask, parts, ()))
 
 
 async def _announce(plan: Plan, routes: Sequence[Route], emit: Emit) -> None:
@@ -59,6 +75,8 @@ class _Run:
     panel: Panel
     plan: Plan
     routes: Sequence[Route]
+    options: StrategyOptions
+    shares: Sequence[float | None]
     answers: dict[str, Completion] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
 
@@ -68,9 +86,11 @@ class _Run:
         joiner, broken = Joiner(emit), None
         async with asyncio.TaskGroup() as group:
             tasks: dict[str, asyncio.Task[None]] = {}
-            for subtask, route, section in zip(self.plan.subtasks, self.routes, sections, strict=True):
+            for subtask, route, section, share in zip(
+                self.plan.subtasks, self.routes, sections, self.shares, strict=True
+            ):
                 before = [tasks[name] for name in subtask.depends_on]
-                tasks[subtask.id] = group.create_task(self._write(subtask, route, section, before))
+                tasks[subtask.id] = group.create_task(self._write(subtask, route, section, before, share))
             for subtask, section in zip(self.plan.subtasks, sections, strict=True):
                 joiner.next()
                 await section.begin(joiner)
@@ -84,14 +104,22 @@ class _Run:
         return await self._whole(joiner)
 
     async def _write(
-        self, subtask: Subtask, route: Route, section: Section, before: Sequence[asyncio.Task[None]]
+        self,
+        subtask: Subtask,
+        route: Route,
+        section: Section,
+        before: Sequence[asyncio.Task[None]],
+        share: float | None,
     ) -> None:
         if before:
             await asyncio.wait(before)
         given = [self.answers[name] for name in subtask.depends_on if name in self.answers]
         query = asked(self.query, subtask, len(self.routes), given)
+        query = replace(query, limits=replace(query.limits, max_cost_usd=share))
         try:
-            self.answers[subtask.id] = await first_answer(route.experts, query, self.panel, section, section.recall)
+            self.answers[subtask.id] = await first_answer(
+                route.experts, query, self.panel, section, section.recall, self.options.hedge
+            )
         except MixtureError as error:
             self.failures[subtask.id] = (f"operation {subtask.id}", error)
 
@@ -99,6 +127,7 @@ class _Run:
         written = [self.answers[subtask.id] for subtask in self.plan.subtasks if subtask.id in self.answers]
         if not written:
             raise no_answer(self.failures.values(), self.panel)
+        complete_or_raise(self.failures.values(), len(self.routes), self.options)
         whole = joined(written)
         if self.query.stream:
             await joiner.end(whole)

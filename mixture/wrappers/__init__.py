@@ -33,6 +33,7 @@ __all__ = [
     "State",
     "Timed",
     "Wrapper",
+    "begins_within",
     "cooling",
     "load",
     "state",
@@ -84,3 +85,11 @@ def load(expert: Expert) -> Load:
 
 
 _UNSEEN = Pace()
+
+
+def begins_within(expert: Expert, share: float, *, streamed: bool) -> float | None:
+    """The milliseconds within which `share` of an expert's latest answers had begun; None while too few were given."""
+    inner: object | None = expert
+    while inner is not None and not isinstance(inner, Metered):
+        inner = getattr(inner, "inner", None) or getattr(inner, "base", None)
+    return inner.beginnings.quantile(share, streamed=streamed) if inner is not None else None

@@ -14,6 +14,7 @@ from mixture.metering import adjusted, record
 from mixture.streams import chunks
 from mixture.tokens import prompt_tokens, tokens
 from mixture.types import Adjusted, Call, Chunk, Expert, ExpertCard, Outcome, Query, Usage
+from mixture.wrappers.beginnings import Beginnings
 from mixture.wrappers.pace import Pace
 from mixture.wrappers.wrapper import Wrapper
 
@@ -27,14 +28,15 @@ class Metered(Wrapper):
     taken to have cost nothing; one that was cancelled or ran out of time is taken to have read its prompt. An exception
     that is none of `mixture.errors` becomes ExpertUnavailable with the code `expert_fault`. Within an envelope the
     attempt is paid for in advance; raises BudgetExceeded, and makes no call, when it can't be. `pace` is what its
-    answers have shown lately.
+    answers have shown lately, `beginnings` how long they took to begin.
     """
 
-    __slots__ = ("pace",)
+    __slots__ = ("beginnings", "pace")
 
     def __init__(self, inner: Expert) -> None:
         super().__init__(inner)
         self.pace = Pace()
+        self.beginnings = Beginnings()
 
     async def stream(self, query: Query) -> AsyncGenerator[Chunk, None]:
         """The answer of `inner`."""
@@ -59,7 +61,14 @@ class Metered(Wrapper):
             if hold is not None:
                 hold.settle(call.cost_usd or 0.0)
             self.pace.note(call)
+            self._began(call, query)
             record(call)
+
+    def _began(self, call: Call, query: Query) -> None:
+        if call.ttft_ms is not None:
+            self.beginnings.note(call.ttft_ms, streamed=query.stream, began=True)
+        elif call.outcome in ("cancelled", "timeout"):
+            self.beginnings.note(call.latency_ms, streamed=query.stream, began=False)
 
     def _fault(self, error: Exception, attempt: _Attempt) -> ExpertUnavailable:
         name = self.card.name

@@ -8,7 +8,7 @@ import pytest
 from mixture.aggregation.majority import Majority
 from mixture.aggregation.reliability import Reliability, Standing
 from mixture.envelope import within
-from mixture.errors import BudgetExceeded, NoAnswer
+from mixture.errors import BudgetExceeded, ExpertUnavailable, NoAnswer
 from mixture.metering import metered
 from mixture.providers.scripted import scripted
 from mixture.types import (
@@ -222,3 +222,50 @@ async def test_each_proposal_gets_its_share(run):
     caps = [expert.queries[0].sampling.max_tokens for expert in experts]
     assert len(set(caps)) == 1
     assert 1_900 < caps[0] < 2_000
+
+
+PARTS = "Explain what inflation is and write a Python function that reverses a list"
+
+
+def two(price=None, **more):
+    return (
+        scripted("analyst", "prices rise", skills=("finance",), price=price),
+        scripted("coder", "def f(): ...", skills=("code",), price=price, **more),
+    )
+
+
+class OnlyProse:
+    """An expert that fails at code."""
+
+    def __init__(self, name, skill):
+        self._inner = scripted(name, "prices rise", skills=(skill,))
+        self.card = self._inner.card
+
+    def stream(self, query):
+        if query.text.startswith("write a Python"):
+            raise ExpertUnavailable("no code from me", expert=self.card.name)
+        return self._inner.stream(query)
+
+
+@pytest.mark.parametrize("name", ["specialist", "decomposition"])
+async def test_a_part_without_an_answer_is_an_error_where_it_is_asked_for(run, name):
+    experts = OnlyProse("analyst", "finance"), OnlyProse("coder", "code")
+    kept = await run(name, *experts, asked=PARTS, stream=False)
+    assert "got no answer" in kept.completion.degraded
+    done = await run(name, *experts, asked=PARTS, stream=False, on_partial="reject")
+    assert (done.error.code, done.error.status) == ("too_few_answers", 502)
+    assert "1 of 2 parts of the request got no answer" in done.error.message
+
+
+async def test_operations_share_the_budget(run):
+    experts = two(CHEAP)
+    done = await run("specialist", *experts, asked=PARTS, max_cost_usd=0.01, wrapped=True)
+    assert done.completion.text == "prices rise\n\ndef f(): ..."
+    caps = [expert.queries[0].sampling.max_tokens for expert in experts]
+    assert all(4_000 < cap < 5_000 for cap in caps)
+
+
+async def test_operations_that_are_too_dear_together_are_answered_by_one_expert(run):
+    done = await run("specialist", *two(CHEAP), asked=PARTS, max_cost_usd=0.0009, wrapped=True)
+    assert "answering 2 operations apart is expected to cost more" in done.completion.degraded
+    assert adjusted(done) == [("shrunk",)]
