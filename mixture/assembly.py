@@ -41,7 +41,7 @@ def assemble(
     experts = make_experts(config, environ, hosts)
     panel = Panel(
         experts=experts,
-        router=_router(config, hosts),
+        router=_router(config, experts, hosts),
         decomposer=_decomposer(config, experts, hosts),
         aggregator=hosts.aggregator or make_aggregator(hosts.embedder, config.aggregator),
         scorer=make_scorer(config.scorer),
@@ -51,13 +51,18 @@ def assemble(
     return config, panel
 
 
-def _router(config: Config, hosts: Hosts) -> Router:
-    """The router, here or hosted. One that is hosted has a limited time, and the keyword router stands behind it.
-    Conversations are kept with their experts here, where their next request may come.
+def _router(config: Config, experts: Mapping[str, Expert], hosts: Hosts) -> Router:
+    """The router, here or hosted. One that is hosted has a limited time, and the keyword router stands behind it. An
+    expert that routes is asked from here, so that its calls are metered with the request's, and conversations are kept
+    with their experts here, where their next request may come.
     """
-    seconds = config.router.timeout_ms / 1e3
-    router = make_router(config.router) if hosts.router is None else FallbackRouter(hosts.router, seconds)
-    return StickyRouter(router, config.router.sessions) if config.router.sessions else router
+    wanted = config.router
+    router = make_router(wanted) if hosts.router is None else FallbackRouter(hosts.router, wanted.timeout_ms / 1e3)
+    if wanted.expert is not None:
+        from mixture.routing.llm import LLMRouter  # with numpy, which keyword routing does without
+
+        router = LLMRouter(experts[wanted.expert], router, wanted.expert_timeout)
+    return StickyRouter(router, wanted.sessions) if wanted.sessions else router
 
 
 def _decomposer(config: Config, experts: Mapping[str, Expert], hosts: Hosts) -> Decomposer:

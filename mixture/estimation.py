@@ -6,30 +6,16 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from mixture.config import StrategyOptions
 from mixture.dispatch.arranging import Arranged, arranged
+from mixture.dispatch.asking import quiet
 from mixture.dispatch.bounds import narrowed
 from mixture.dispatch.forecast import Forecast, Foreseen, forecast
 from mixture.models import Target
 from mixture.strategies import STRATEGIES
 from mixture.types import Panel, Plan, Query, Route
-
-
-@runtime_checkable
-class Asking(Protocol):
-    """A router or decomposer that asks the expert `asks`; `quiet` is what decides when it can't."""
-
-    @property
-    def asks(self) -> str:
-        """The expert's name."""
-        ...
-
-    @property
-    def quiet(self) -> Any:
-        """The part that asks nobody."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +49,14 @@ class Estimate:
 async def estimate(requested: str, target: Target, query: Query, panel: Panel) -> Estimate:
     """What `target` would do with `query`. Raises NoAnswer when there is no expert."""
     began = time.perf_counter()
-    quiet, not_asked = _quiet(panel)
-    query = narrowed(query, target.options.max_cost_usd, None)
+    panel, not_asked = quiet(panel)
+    query = replace(narrowed(query, target.options.max_cost_usd, None), session=None)  # an estimate seats no session
     strategy, why, options, found = target.executed, "", target.options, None
     if strategy == "auto":
-        found = await arranged(query, quiet, options, STRATEGIES)
+        found = await arranged(query, panel, options, STRATEGIES)
         strategy, why = found.strategy, f"auto: {found.why}"
         options = target.inner(strategy, StrategyOptions(**found.options))
-    seen = await forecast(strategy, query, quiet, options, found)
+    seen = await forecast(strategy, query, panel, options, found)
     made = _made(requested, strategy, why, seen, found)
     return replace(made, not_asked=not_asked, took_ms=(time.perf_counter() - began) * 1e3)
 
@@ -92,15 +78,3 @@ def _made(requested: str, strategy: str, why: str, seen: Forecast, found: Arrang
         seen.routes,
         found.weighed.right if found is not None and found.weighed is not None else None,
     )
-
-
-def _quiet(panel: Panel) -> tuple[Panel, tuple[str, ...]]:
-    """`panel` with the parts in the place of those that would ask an expert, and a line for each of these."""
-    said = []
-    if isinstance(panel.router, Asking):
-        said.append(f"{panel.router.asks} would be asked to route; keywords did it here")
-        panel = replace(panel, router=panel.router.quiet)
-    if isinstance(panel.decomposer, Asking):
-        said.append(f"{panel.decomposer.asks} would be asked for a plan; rules made it here")
-        panel = replace(panel, decomposer=panel.decomposer.quiet)
-    return panel, tuple(said)

@@ -56,7 +56,9 @@ def _mentions(config: Config) -> list[tuple[str, str]]:
     """Every place where an expert is named: (field, name)."""
     found = [(f"experts.{e.name}.expert", e.expert) for e in config.experts if e.expert]
     found += [(f"specialist_map.{kind}", name) for kind, name in config.specialist_map.items()]
-    found += [(f"router.{role}", name) for role in ("weak", "strong") if (name := getattr(config.router, role))]
+    found += [
+        (f"router.{role}", name) for role in ("weak", "strong", "expert") if (name := getattr(config.router, role))
+    ]
     found += [("decomposer.expert", config.decomposer.expert)] if config.decomposer.expert else []
     found += [("fallback_order", name) for name in config.fallback_order]
     named: list[tuple[str, StrategyOptions]] = [(f"strategies.{k}", o) for k, o in config.strategies.items()]

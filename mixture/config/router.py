@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from mixture.config.expert import Name
 from mixture.config.section import Positive, Section, Share
 
-RouterKind = Literal["keyword", "learned"]
+RouterKind = Literal["keyword", "learned", "llm"]
 
 
 class RouterConfig(Section):
@@ -17,7 +17,12 @@ class RouterConfig(Section):
 
     kind: RouterKind | None = None
     """`keyword`: by skills and the words of the request. `learned`: by the quality that each expert is predicted to
-    reach on the request, its cost and its load. Left out: `learned` where there is a `file`, else `keyword`."""
+    reach on the request, its cost and its load. `llm`: an expert chooses, among those that the limits leave. Left out:
+    `learned` where there is a `file`, else `keyword`."""
+    expert: Name | None = None
+    """llm: the expert that chooses. Where it fails or is late, `file` or keywords decide, and the route says so."""
+    expert_timeout: Positive = 5.0
+    """llm: seconds that it has to choose."""
     file: str | None = None
     """What `mixture calibrate` wrote. Where it can't be read, routing is by keywords and the route says so."""
     quality: Share | None = None
@@ -46,6 +51,8 @@ class RouterConfig(Section):
     def _is_whole(self) -> RouterConfig:
         if self.kind == "learned" and self.file is None:
             raise ValueError("a learned router needs `file`: write one with `mixture calibrate LOG`")
+        if (self.kind == "llm") != (self.expert is not None):
+            raise ValueError("`kind: llm` and `expert`, who chooses, need each other")
         if self.routing_threshold is not None and (self.weak is None or self.strong is None):
             raise ValueError("`routing_threshold` needs `weak` and `strong`: the two experts to choose between")
         if self.weak is not None and self.weak == self.strong:

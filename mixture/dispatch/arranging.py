@@ -47,6 +47,8 @@ class Arranged:
     options: Mapping[str, Any] = field(default_factory=dict)
     plan: Plan | None = None
     weighed: Arrangement | None = None
+    decided: bool = False
+    """Whether the route's order was decided here, and not by the router."""
 
     @property
     def signals(self) -> dict[str, Any]:
@@ -73,7 +75,8 @@ async def arranged(query: Query, panel: Panel, options: StrategyOptions, offered
     if made is None:
         return Arranged("task_based", "one expert: the answer can't be put together from several", route)
     if _trivial(query, route):
-        return Arranged("task_based", "a short message: one cheap expert", _cheap(route, query, panel, options))
+        cheap = _cheap(route, query, panel, options)
+        return Arranged("task_based", "a short message: one cheap expert", cheap, decided=True)
     if len(made.subtasks) > 1:
         kinds = ", ".join(dict.fromkeys(subtask.skill or "general" for subtask in made.subtasks))
         parts, obstacle = f"{len(made.subtasks)} parts ({kinds})", await _obstacle(made, query, panel, options)
@@ -85,7 +88,11 @@ async def arranged(query: Query, panel: Panel, options: StrategyOptions, offered
 
 
 def _trivial(query: Query, route: Route) -> bool:
-    """Whether the message needs no thought: conversation, or a few words that ask for nothing."""
+    """Whether the message needs no thought: conversation, or a few words that ask for nothing. In the middle of a
+    conversation it stays with whoever has the conversation before it.
+    """
+    if any(message.role == "assistant" for message in query.messages):
+        return False
     task = route.signals.get("domain") or route.signals.get("task")
     text = query.text
     if difficulty(route.signals) >= USUAL or len(text) > 200:
@@ -158,7 +165,7 @@ def _weighed(query: Query, panel: Panel, options: StrategyOptions, route: Route,
         return Arranged("task_based", said, route, weighed=found)
     if len(found.names) == 1:
         said = f"one expert: {_why_better(found, single, usd)}"
-        return Arranged("task_based", said, _led(route, found.names[0]), weighed=found)
+        return Arranged("task_based", said, _led(route, found.names[0]), weighed=found, decided=True)
     why = _why_several(found, single, usd)
     if counted:
         return Arranged("cascade", why, route, {"fallback_order": found.names, "n": 2, "lead": 1}, weighed=found)

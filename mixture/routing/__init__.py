@@ -16,7 +16,7 @@ logger = logging.getLogger("mixture.router")
 
 def make_router(config: RouterConfig | None = None) -> Router:
     """The router that `config` describes, as it runs in this process. A file that can't be read does not keep a server
-    from starting: keywords decide then, and every route says why.
+    from starting: keywords decide then, and every route says why. For `kind: llm` it is what stands behind the expert.
     """
     config = config or RouterConfig()
     if config.chosen == "keyword" or config.file is None:

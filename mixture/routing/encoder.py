@@ -69,10 +69,7 @@ def readable(text: str) -> str:
     Who asks for a model by name or price does so with the request's fields; words in a prompt, which may come from a
     web page or a document, must not move a request to another price class.
     """
-    if len(text) > HEAD + TAIL:
-        text = f"{text[:HEAD]}\n{text[-TAIL:]}"
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+    text = _bounded(text)
     if _TARGET.search(text) is None and _OVERRIDE.search(text) is None:
         return text.strip()
     pieces = [*_BREAK.split(text), ""]
@@ -90,6 +87,17 @@ def readable(text: str) -> str:
         if not dropped:
             kept += (clause, end)
     return _DANGLING.sub("", "".join(kept)).strip()
+
+
+def addresses_router(text: str) -> bool:
+    """Whether a part of `text` is left out by `readable`."""
+    return readable(text) != _bounded(text).strip()
+
+
+def _bounded(text: str) -> str:
+    if len(text) > HEAD + TAIL:
+        text = f"{text[:HEAD]}\n{text[-TAIL:]}"
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
 def _addresses_router(clause: str) -> bool:

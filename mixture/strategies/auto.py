@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from mixture.config import StrategyOptions
 from mixture.dispatch.arranging import Arranged, arranged
+from mixture.dispatch.asking import quiet
+from mixture.dispatch.routes import routed
 from mixture.dispatch.single import along
 from mixture.types import Chosen, Completion, Emit, Event, Panel, Planned, Query, Routed, Strategy
 
@@ -20,7 +22,12 @@ def choosing(options: StrategyOptions, make: Make, offered: Collection[str]) -> 
     """
 
     async def run(query: Query, panel: Panel, emit: Emit) -> Completion:
-        found = await arranged(query, panel, options, offered)
+        silent, _ = quiet(panel)
+        found = await arranged(query, silent, options, offered)
+        if silent.router is not panel.router and found.strategy == "task_based" and not found.decided:
+            # An expert that routes is asked only where its choice is what counts.
+            route = await routed(query, panel, options.specialist_map, options.fallback_order)
+            found = replace(found, route=route)
         await emit(Chosen(found.strategy, found.why))
         if found.plan is not None and found.strategy == "task_based":
             await emit(Planned(found.plan))
