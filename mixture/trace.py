@@ -66,6 +66,7 @@ class Trace(Meter):
             degraded=completion.degraded if completion else None,
             confidence=completion.confidence if completion else None,
             aggregation=completion.aggregation if completion else None,
+            fields=completion.fields if completion else None,
             adjustments=tuple(self.adjustments),
             budget=self._budget(),
             usage=sum((call.usage for call in self.calls), Usage()),

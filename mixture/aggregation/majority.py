@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mixture.aggregation.agreement import countable, mean_similarity
 from mixture.aggregation.ballots import ballots
+from mixture.aggregation.json_votes import field_by_field, wants_json
 from mixture.aggregation.reliability import Reliability, Votes
 from mixture.aggregation.similarity import lexical, semantic
 from mixture.routing.classification import topic
@@ -22,6 +23,8 @@ _NEW = "\0"
 """An answer that nobody has given."""
 EQUAL = 1e-9
 """A lead in weight that is none."""
+LEAST = 0.01
+"""What the vote of an expert that is hardly to be believed still counts for a field."""
 
 
 class Majority:
@@ -52,8 +55,18 @@ class Majority:
         if not countable(found):
             return await self._compared(proposals)
         votes = [(proposal.expert, vote) for proposal, vote in zip(proposals, found, strict=True)]
-        verdict = self._counted(votes, self._domain(query), weights)
-        return replace(verdict, decided=self._decided(votes, pending, self._domain(query), weights))
+        domain = self._domain(query)
+        verdict = self._counted(votes, domain, weights)
+        if wants_json(query, proposals):
+            verdict = field_by_field(query, proposals, found, verdict, self._counting(votes, domain, weights))
+        return replace(verdict, decided=self._decided(votes, pending, domain, weights))
+
+    def _counting(self, votes: Votes, domain: str, weights: Weights) -> list[float] | None:
+        """What the vote of each counts for a field; None: one each."""
+        if weights == "learned":
+            learned = self._reliability
+            return learned and [max(LEAST, learned.weight(expert, domain)) for expert, _ in votes]
+        return None if weights is None else [weights.get(expert, 1.0) for expert, _ in votes]
 
     def _domain(self, query: Query) -> str:
         """The kind of request, where something was learned of kinds."""

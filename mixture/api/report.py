@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mixture.types import Adjusted, Aggregation, Budget, Call, Plan, Proposed, Quorum, Report, Route, Usage
+from mixture.types import Adjusted, Aggregation, Budget, Call, FieldVote, Plan, Proposed, Quorum, Report, Route, Usage
 
 
 def report_fields(report: Report, proposals: Sequence[Proposed] | None = None) -> dict[str, Any]:
@@ -21,6 +21,7 @@ def report_fields(report: Report, proposals: Sequence[Proposed] | None = None) -
         "degraded": report.degraded,
         "confidence": report.confidence,
         "aggregation": aggregation_fields(report.aggregation),
+        "fields": fields_fields(report.fields),
         "cached": report.cached,
         "adjustments": [adjusted_fields(adjusted) for adjusted in report.adjustments],
         "budget": budget_fields(report.budget),
@@ -31,6 +32,19 @@ def report_fields(report: Report, proposals: Sequence[Proposed] | None = None) -
     if proposals is not None:
         fields["proposals"] = [proposal_fields(proposal, expose=True) for proposal in proposals]
     return fields
+
+
+def fields_fields(fields: Mapping[str, FieldVote] | None) -> dict[str, dict[str, Any]] | None:
+    """The votes on the fields of a JSON answer, by path."""
+    if fields is None:
+        return None
+    return {
+        path: {
+            "agreement": round(vote.agreement, 4),
+            "support": vote.support if isinstance(vote.support, int) else list(vote.support),
+        }
+        for path, vote in fields.items()
+    }
 
 
 def call_fields(call: Call) -> dict[str, Any]:

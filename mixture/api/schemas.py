@@ -33,6 +33,7 @@ class MixtureReport(BaseModel):
     agreement: float | None
     quorum: dict[str, int] | None
     degraded: str | None
+    fields: dict[str, dict[str, Any]] | None = None
     cached: bool
     cost_usd: float
     cost_complete: bool

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mixture.config import StrategyOptions
 from mixture.dispatch.alone import obstacle
+from mixture.dispatch.election import elected
 from mixture.dispatch.fallback import first_answer
 from mixture.dispatch.gathering import soft_deadline
 from mixture.dispatch.order import suited
@@ -115,10 +116,6 @@ def _settled(came: Proposals, verdict: Verdict, options: StrategyOptions) -> boo
 
 
 def _chosen(came: Proposals, verdict: Verdict, lacking: Sequence[str]) -> Completion:
-    return replace(
-        came.completions[verdict.chosen or 0],
-        agreement=verdict.agreement,
-        quorum=came.quorum(verdict.agreed),
-        degraded="; ".join([*came.degraded(1), *lacking]) or None,
-        confidence=verdict.confidence,
-    )
+    chosen = elected(came, verdict)
+    said = [*came.degraded(1), *lacking, *filter(None, [chosen.degraded])]
+    return replace(chosen, degraded="; ".join(said) or None)

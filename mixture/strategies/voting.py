@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mixture.config import StrategyOptions
 from mixture.dispatch.alone import alone
+from mixture.dispatch.election import elected
 from mixture.dispatch.plans import lacking
 from mixture.dispatch.proposals import Proposals, members, propose, spread
 from mixture.dispatch.shaping import LEAST, ensemble, terms
@@ -34,15 +33,9 @@ def voting(options: StrategyOptions) -> Strategy:
 
 def _elected(proposals: Proposals, verdict: Verdict, options: StrategyOptions) -> Completion:
     """The chosen completion, with how far it is agreed on and what is lacking."""
-    chosen = proposals.completions[verdict.chosen or 0]
+    chosen = elected(proposals, verdict)
     missing = proposals.degraded(options.min_successful_responses or LEAST)
     share = verdict.agreed / len(proposals.completions)
     if options.voting_threshold is not None and share < options.voting_threshold:
         missing.append(f"{share:.0%} of the answers agree, {options.voting_threshold:.0%} are required")
-    return replace(
-        chosen,
-        agreement=share if verdict.agreement is None else verdict.agreement,
-        quorum=proposals.quorum(verdict.agreed),
-        degraded="; ".join(missing) or None,
-        confidence=verdict.confidence,
-    )
+    return lacking(chosen, *missing)

@@ -138,6 +138,16 @@ class Aggregation:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldVote:
+    """The vote on one field of a JSON answer: the share of the proposals that say what was chosen (0..1), and how many
+    they are; for a list how many name each of its items, in their order.
+    """
+
+    agreement: float
+    support: int | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """A whole answer. `expert` wrote it; `usage` is that of its own call (the sum over all calls is in the `Report`).
     `degraded` says, when it is set, what could not be had (an ensemble that became one expert, a missing proposal).
@@ -153,6 +163,8 @@ class Completion:
     degraded: str | None = None
     confidence: float | None = None
     aggregation: Aggregation | None = None
+    fields: Mapping[str, FieldVote] | None = None
+    """The votes on the fields of a JSON answer, by path, where it was voted on field by field."""
 
     @property
     def text(self) -> str:
@@ -245,6 +257,9 @@ class Verdict:
     decided: bool = False
     order: tuple[int, ...] = ()
     degraded: str | None = None
+    text: str | None = None
+    """What is said in place of the chosen proposal's own text: JSON merged of all, with the votes on its `fields`."""
+    fields: Mapping[str, FieldVote] | None = None
 
 
 Adjustment = Literal["shrunk", "grown", "capped", "cancelled", "hedged", "retried", "replaced"]
@@ -292,6 +307,7 @@ class Report:
     degraded: str | None = None
     confidence: float | None = None
     aggregation: Aggregation | None = None
+    fields: Mapping[str, FieldVote] | None = None
     cached: bool = False
     adjustments: tuple[Adjusted, ...] = ()
     budget: Budget | None = None
