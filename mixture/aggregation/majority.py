@@ -65,7 +65,7 @@ class Majority:
         """What the vote of each counts for a field; None: one each."""
         if weights == "learned":
             learned = self._reliability
-            return learned and [max(LEAST, learned.weight(expert, domain)) for expert, _ in votes]
+            return [max(LEAST, learned.weight(expert, domain)) for expert, _ in votes] if learned else None
         return None if weights is None else [weights.get(expert, 1.0) for expert, _ in votes]
 
     def _domain(self, query: Query) -> str:

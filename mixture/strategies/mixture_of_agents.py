@@ -10,6 +10,7 @@ from mixture.config import StrategyOptions
 from mixture.dispatch.alone import alone, obstacle
 from mixture.dispatch.casting import Casting, casting
 from mixture.dispatch.composition import composed
+from mixture.dispatch.election import elected
 from mixture.dispatch.layers import Layered, layered
 from mixture.dispatch.outcomes import reason
 from mixture.dispatch.plans import lacking
@@ -100,15 +101,7 @@ class _Run:
     async def _elected(self, came: Layered) -> Completion:
         proposals = came.proposals
         verdict = await decided(self.query, proposals.completions, self.panel, self.options.weights)
-        chosen = proposals.completions[verdict.chosen or 0]
-        return replace(
-            chosen,
-            agreement=verdict.agreement,
-            quorum=proposals.quorum(verdict.agreed),
-            confidence=verdict.confidence,
-            degraded=verdict.degraded,
-            aggregation=Aggregation("voting"),
-        )
+        return replace(elected(proposals, verdict), aggregation=Aggregation("voting"))
 
     async def _chosen(self, came: Layered, judges: Sequence[str]) -> Completion:
         quality, wanted = self.cast.quality, self.options.aggregator_model
