@@ -43,17 +43,17 @@ class MiniLM:
 
     async def ready(self) -> None:
         """Load the model now, so that the first request need not wait for it."""
-        await asyncio.get_running_loop().run_in_executor(_thread(), _model)
+        await asyncio.get_running_loop().run_in_executor(_thread(), model)
 
 
 def encode(texts: Sequence[str]) -> NDArray[np.float32]:
     """The vectors of `texts`, float32 of shape (len(texts), DIMENSIONS), rows of length one. Blocks."""
     cut = [text[:LONGEST] for text in texts]
-    vectors = _model().encode(cut, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
+    vectors = model().encode(cut, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
     return cast("NDArray[np.float32]", vectors)
 
 
-def _model() -> Any:
+def model() -> Any:
     with _lock:  # `cache` alone would let two threads load at once
         return _load()
 
