@@ -54,6 +54,7 @@ def encode(texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 def model() -> Any:
+    """The loaded model, a `SentenceTransformer`. Blocks the first time."""
     with _lock:  # `cache` alone would let two threads load at once
         return _load()
 

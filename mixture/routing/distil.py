@@ -34,8 +34,8 @@ TEXTS = 64_000
 """Definitions that are learned from, drawn at random."""
 RARITY = 1e-5
 """Smooth inverse frequency: a token of probability p counts RARITY / (RARITY + p)."""
-PENALTY = 1.0
-"""Occurrences after which a token's texts count as much as its own vector."""
+PENALTY = 40.0
+"""Average texts of a token after which they count as much as its own vector."""
 STEPS = 60
 COMMON = 1_000
 """The rank that single characters are given, which the vocabulary lists first whatever their frequency."""
@@ -62,7 +62,7 @@ def definitions(folder: Path) -> list[str]:
 
 
 def kept(vocabulary: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Places of the pieces that are worth their room: no marks of the model's own, no letters that it hardly learned."""
+    """Places of the pieces that are worth their room: no marks of the model's own, no letters it hardly learned."""
     wanted = [
         place
         for place, piece in enumerate(vocabulary)
@@ -92,7 +92,7 @@ def alone(model: Any, places: npt.NDArray[np.int64]) -> Floats:
 
 
 def weighted(vectors: Floats, places: npt.NDArray[np.int64], first_word: int) -> Doubles:
-    """Centred token vectors, frequent ones made short. The vocabulary is in the order of frequency from `first_word`."""
+    """Centred token vectors, frequent ones made short. From `first_word` on, the vocabulary is sorted by it."""
     ranks = places - first_word + 1
     chances = 1 / np.where(ranks < 1, COMMON, ranks)
     rarity = RARITY / (RARITY + chances / chances.sum())

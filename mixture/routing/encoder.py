@@ -58,7 +58,7 @@ class Encoding:
 def encode(text: str) -> Encoding:
     """The features of `text`; any text has them, the empty one too."""
     text = readable(text)
-    words, word_counts = np.unique(_word_hashes(text), return_counts=True)
+    words, word_counts = np.unique(word_buckets(text), return_counts=True)
     chars, char_counts = np.unique(_char_hashes(text), return_counts=True)
     return Encoding(words, word_counts.astype(np.float32), chars, char_counts.astype(np.float32), shape(text))
 
@@ -106,7 +106,7 @@ def _addresses_router(clause: str) -> bool:
     )
 
 
-def _word_hashes(text: str) -> Buckets:
+def word_buckets(text: str) -> Buckets:
     """Buckets of single words and of pairs; a number counts by its digits only, so that values don't matter."""
     hashes: list[int] = []
     before = 0

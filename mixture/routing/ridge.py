@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,10 +85,10 @@ class Spectrum:
         duals = self._vectors @ (inverse[:, None] * (self._vectors.T @ (targets - targets.mean(0))))
         return np.asarray(targets - duals / (self._squares @ inverse)[:, None])
 
-    def tune(self, targets: Doubles) -> Tuning:
+    def tune(self, targets: Doubles, penalties: Sequence[float] = PENALTIES) -> Tuning:
         """Choose one penalty for all `targets` by their leave-one-out errors."""
         tried = []
-        for penalty in PENALTIES:
+        for penalty in penalties:
             left_out = self.left_out(targets, penalty)
             tried.append(Tuning(penalty, float(((targets - left_out) ** 2).mean()), left_out))
         return min(tried, key=lambda tuning: tuning.error)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +67,6 @@ class StaticEncoder:
         return np.array([self.encode(text) for text in texts], dtype=np.float32).reshape(len(texts), self.dimensions)
 
 
-
 def unpack(packed: npt.NDArray[np.uint8]) -> Floats:
     """The numbers from -7 to 7 in `packed`, the lower half of a byte first."""
     halves = np.empty((*packed.shape[:-1], 2 * packed.shape[-1]), dtype=np.float32)
@@ -91,9 +91,10 @@ def save(path: Path, vocabulary: Sequence[str], vectors: npt.NDArray[np.floating
     """Write token vectors (tokens x dimensions) and where they come from."""
     packed, scales, spread = pack(vectors)
     header = json.dumps({"format": FORMAT, **about}).encode()
-    arrays = {"packed": packed, "scales": scales.astype(np.float16), "spread": spread}
-    text = {"header": header, "vocabulary": "\n".join(vocabulary).encode()}
-    np.savez_compressed(path, **arrays, **{name: np.frombuffer(data, np.uint8) for name, data in text.items()})
+    arrays: dict[str, Any] = {"packed": packed, "scales": scales.astype(np.float16), "spread": spread}
+    for name, data in {"header": header, "vocabulary": "\n".join(vocabulary).encode()}.items():
+        arrays[name] = np.frombuffer(data, np.uint8)
+    np.savez_compressed(path, **arrays)
 
 
 def load(path: Path = PACKAGED) -> StaticEncoder:
