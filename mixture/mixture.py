@@ -12,7 +12,8 @@ from typing import Any
 from mixture import assembly
 from mixture.config import Config, load, parse
 from mixture.description import describe
-from mixture.dispatch.bounds import narrowed, payable
+from mixture.dispatch.bounds import bounded, narrowed, payable
+from mixture.dispatch.tool_loops import ToolLoops, staying
 from mixture.errors import InvalidQuery, MixtureError
 from mixture.estimation import Estimate, estimate
 from mixture.metering import metered
@@ -50,6 +51,7 @@ class Mixture:
     def __init__(self, config: Config, panel: Panel) -> None:
         self.config = config
         self.panel = panel
+        self._loops = ToolLoops()
         self.models = Models(config, panel.experts)
 
     @classmethod
@@ -166,7 +168,13 @@ class Mixture:
 
     async def _run(self, target: Target, query: Query, panel: Panel, emit: Emit, trace: Trace) -> Completion:
         with metered(trace):
-            return await target.strategy(query, panel, emit)
+            strategy = target.strategy
+            holder = None if target.kind == "expert" else self._loops.expert(query)
+            if holder is not None and holder in panel.experts:
+                strategy, trace.executed = bounded(staying(holder), target.options), "expert"
+            completion = await strategy(query, panel, emit)
+            self._loops.note(completion)
+            return completion
 
 
 def as_query(asked: Asked) -> Query:

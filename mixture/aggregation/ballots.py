@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from mixture.aggregation.answers import asked_for, final_answer
-from mixture.types import Completion, Query, ToolCall
+from mixture.aggregation.calls import canonical_calls
+from mixture.types import Completion, Query
 
 Ballot = str | None
 """The normal form of what a proposal says; None when it has none, as a long text."""
@@ -16,16 +17,11 @@ Ballot = str | None
 def ballots(query: Query, completions: Sequence[Completion]) -> list[Ballot]:
     """What each of `completions` votes for."""
     if any(completion.tool_calls for completion in completions):
-        return [_called(completion.tool_calls) for completion in completions]
+        return [canonical_calls(completion.tool_calls, query.tools) for completion in completions]
     if query.response_format is not None and query.response_format.type != "text":
         return [canonical_json(completion.text) for completion in completions]
     kind = asked_for(query.text)
     return [final_answer(completion.text, kind) for completion in completions]
-
-
-def _called(calls: Sequence[ToolCall]) -> str:
-    """The calls in a form in which the order of arguments and blanks do not matter. All texts without calls are one."""
-    return json.dumps([[call.name, canonical_json(call.arguments or "{}") or call.arguments] for call in calls])
 
 
 def canonical_json(text: str) -> str | None:

@@ -57,9 +57,22 @@ class Majority:
         votes = [(proposal.expert, vote) for proposal, vote in zip(proposals, found, strict=True)]
         domain = self._domain(query)
         verdict = self._counted(votes, domain, weights)
+        verdict = await self._among_texts(query, proposals, verdict, weights)
         if wants_json(query, proposals):
             verdict = field_by_field(query, proposals, found, verdict, self._counting(votes, domain, weights))
         return replace(verdict, decided=self._decided(votes, pending, domain, weights))
+
+    async def _among_texts(
+        self, query: Query, proposals: Sequence[Completion], verdict: Verdict, weights: Weights
+    ) -> Verdict:
+        """`verdict` with the best of the texts, where most proposals call no tool while others do: all texts are one
+        answer to the question whether to call.
+        """
+        texts = [place for place, proposal in enumerate(proposals) if not proposal.tool_calls]
+        if len(texts) in (0, 1, len(proposals)) or verdict.chosen not in texts:
+            return verdict
+        inner = await self.aggregate(query, [proposals[place] for place in texts], weights)
+        return replace(verdict, chosen=texts[inner.chosen or 0], text=inner.text, fields=inner.fields)
 
     def _counting(self, votes: Votes, domain: str, weights: Weights) -> list[float] | None:
         """What the vote of each counts for a field; None: one each."""

@@ -30,18 +30,12 @@ def mixture_of_agents(options: StrategyOptions) -> Strategy:
     async def run(query: Query, panel: Panel, emit: Emit) -> Completion:
         cast = await casting(query, panel, options)
         names = spread(cast.proposers, len(cast.proposers) * (options.num_proposals_per_model or 1))
-        why = _obstacle(query, names)
+        why = obstacle(query, names)
         if why is not None:
             return lacking(await alone(names, why, query, panel, emit), *cast.lacking)
         return await _Run(query, panel, emit, options, cast).answer(names)
 
     return run
-
-
-def _obstacle(query: Query, names: Sequence[str]) -> str | None:
-    if "tools" in query.needs:
-        return "calls of tools can't be written out of several proposals"
-    return obstacle(query, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +50,19 @@ class _Run:
 
     @property
     def method(self) -> str:
-        return self.options.aggregation_strategy or "synthesis"
+        """Calls of tools can't be written out of several proposals: they are voted on."""
+        return "voting" if "tools" in self.query.needs else self.options.aggregation_strategy or "synthesis"
+
+    @property
+    def layers(self) -> int:
+        return 1 if "tools" in self.query.needs else self.options.layers or 1
 
     async def answer(self, names: Sequence[str]) -> Completion:
         """The answer out of proposals by `names`."""
         options, least = self.options, self.options.min_successful_responses or LEAST
         await self.emit(Routed(self._route(names)))
         ways = bool(options.use_specialized_prompts)
-        came = await layered(names, options.layers or 1, least, self.query, self.panel, self.emit, ways=ways)
+        came = await layered(names, self.layers, least, self.query, self.panel, self.emit, ways=ways)
         if not came.proposals.completions:
             made = await self._others(names, came)
         elif len(came.proposals.completions) < least:
@@ -74,7 +73,7 @@ class _Run:
         return replace(lacking(made, *self.cast.lacking, *came.lacking), aggregation=how)
 
     def _route(self, names: Sequence[str]) -> Route:
-        asked, layers = tuple(dict.fromkeys(names)), self.options.layers or 1
+        asked, layers = tuple(dict.fromkeys(names)), self.layers
         rounds = f"{layers} layers of " if layers > 1 else ""
         by = f" by {self.cast.aggregators[0]}" if self.cast.aggregators and self.method != "voting" else ""
         return Route(asked, f"{rounds}{len(names)} proposals from {len(asked)} experts, {self.method}{by}")

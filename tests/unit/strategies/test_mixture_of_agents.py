@@ -3,8 +3,6 @@
 import asyncio
 import re
 
-import pytest
-
 from mixture.errors import NoAnswer, StreamBroken
 from mixture.prompts import COMPOSING, WAYS
 from mixture.providers.scripted import scripted
@@ -169,18 +167,17 @@ async def test_a_single_expert_is_no_mixture(run):
     assert "only one expert" in done.completion.degraded
 
 
-@pytest.mark.parametrize(
-    ("query", "why"),
-    [
-        (Query((Message("user", ASKED),), tools=(Tool("look"),)), "tools"),
-        (Query((Message("user", ASKED),), Sampling(n=2)), "several choices"),
-    ],
-)
-async def test_what_can_not_be_written_out_of_proposals_is_answered_by_one(run, query, why):
-    done = await run(NAME, *three(), query=query, **TWO)
+async def test_several_choices_can_not_be_written_out_of_proposals(run):
+    done = await run(NAME, *three(), query=Query((Message("user", ASKED),), Sampling(n=2)), **TWO)
     assert done.told[0][0] == "routed"
-    assert why in done.completion.degraded
+    assert "several choices" in done.completion.degraded
     assert done.completion.aggregation is None
+
+
+async def test_where_tools_may_be_called_there_is_a_vote_in_one_layer(run):
+    query = Query((Message("user", ASKED),), tools=(Tool("look"),))
+    done = await run(NAME, *three(), query=query, **TWO, layers=2)
+    assert (done.completion.aggregation.method, done.completion.aggregation.layers) == ("voting", 1)
 
 
 async def test_json_is_asked_of_the_writer_too_and_has_no_annotations(run):
