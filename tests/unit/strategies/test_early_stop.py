@@ -242,7 +242,7 @@ class OnlyProse:
         self.card = self._inner.card
 
     def stream(self, query):
-        if query.text.startswith("write a Python"):
+        if query.text.lower().startswith("write a python"):
             raise ExpertUnavailable("no code from me", expert=self.card.name)
         return self._inner.stream(query)
 
