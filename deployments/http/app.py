@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -55,6 +56,13 @@ class GatedApp(FastAPI):
         return document
 
 
+def _counted(mixture: Mixture, server: ServerConfig) -> Load:
+    """The count of requests, which strategies see too."""
+    load = Load(server.max_concurrent_requests)
+    mixture.panel = replace(mixture.panel, busy=lambda: load.share)
+    return load
+
+
 def create_app(
     mixture: Mixture, embedder: Embedder | None, server: ServerConfig, keys: Sequence[str], *, writes_ids: bool = True
 ) -> FastAPI:
@@ -85,7 +93,7 @@ def create_app(
     )
     declare(app)
     add_information(app, information)
-    checked, load = Keys(keys), Load(server.max_concurrent_requests)
+    checked, load = Keys(keys), _counted(mixture, server)
     add_docs(app, checked)
     add_error_responses(app)
     app.gate = Gate(

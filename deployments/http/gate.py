@@ -30,6 +30,11 @@ class Load:
     limit: int
     running: int = 0
 
+    @property
+    def share(self) -> float:
+        """The share of the places that are taken."""
+        return self.running / self.limit
+
     def __enter__(self) -> None:
         if self.running >= self.limit:
             raise Overloaded(f"{self.limit} requests are being answered, the most that this server takes at once")

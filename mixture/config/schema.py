@@ -57,6 +57,12 @@ class StrategyOptions(Section):
     n: Annotated[int, Field(ge=1, le=64)] | None = None
     """voting, best_of_n: how many proposals; spread over the experts. cascade with `confidence` or `lead`: how many
     experts are asked at first; 2, or `lead`, when left out."""
+    min_proposals: Annotated[int, Field(ge=1, le=64)] | None = None
+    """voting, best_of_n, mixture_of_agents: so few proposals are asked for while every place of the experts, or of the
+    gateway, is taken, and in a straight line more the less busy they are. Always as many as wanted when left out."""
+    max_proposals: Annotated[int, Field(ge=1, le=64)] | None = None
+    """voting, best_of_n, mixture_of_agents: so many proposals are asked for while experts are idle. As many as wanted
+    when left out."""
     min_successful_responses: Annotated[int, Field(ge=1)] | None = None
     """voting, best_of_n, mixture_of_agents: fewer proposals than this are no ensemble: the best of what came is the
     answer, marked degraded. 2 when left out."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from mixture.config import StrategyOptions
 from mixture.dispatch.alone import alone
+from mixture.dispatch.gathering import soft_deadline
 from mixture.dispatch.plans import lacking
 from mixture.dispatch.proposals import Proposals, members, propose, spread
 from mixture.dispatch.selection import judges_of, selected
 from mixture.dispatch.shaping import LEAST, ensemble, terms
 from mixture.streams import present
-from mixture.types import Completion, Emit, Panel, Query, Route, Routed, Strategy
+from mixture.types import Completion, Emit, Panel, Query, Routed, Strategy
 
 
 def best_of_n(options: StrategyOptions) -> Strategy:
@@ -17,11 +18,11 @@ def best_of_n(options: StrategyOptions) -> Strategy:
 
     async def run(query: Query, panel: Panel, emit: Emit) -> Completion:
         wanted = spread(members(panel, query, options.experts), options.n)
-        asked = await ensemble(wanted, query, panel, emit)
+        until = soft_deadline(query, options.on_partial)
+        asked = await ensemble(wanted, query, panel, emit, options=options, until=until)
         if asked.obstacle is not None:
             return await alone(asked.names, asked.obstacle, query, panel, emit)
-        experts = tuple(dict.fromkeys(asked.names))
-        await emit(Routed(Route(experts, f"{len(asked.names)} proposals from {len(experts)} experts, one is chosen")))
+        await emit(Routed(asked.route("one is chosen")))
         on = terms(asked.names, query, panel, options, votes=False)
         proposals = await propose(asked.names, query, panel, emit, terms=on)
         proposals.require(panel)

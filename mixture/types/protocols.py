@@ -118,6 +118,8 @@ class Panel:
     scorer: Scorer
     retriever: Retriever | None = None
     embedder: Embedder | None = None
+    busy: Callable[[], float] | None = None
+    """The share of the places for requests that are taken where this runs, in 0..1; None: nobody counts."""
 
 
 Strategy = Callable[[Query, Panel, Emit], Awaitable[Completion]]
