@@ -85,6 +85,7 @@ async def _called(what: str, call: Any, kind: type[MixtureError] = Overloaded) -
         return await call
     except (Exception, asyncio.CancelledError) as error:
         if _is_ours(error):
+            call.cancel()  # nobody waits for it any more
             raise
         cause = getattr(error, "cause", None)  # what was raised there; around it Ray puts a traceback
         if isinstance(cause, MixtureError):

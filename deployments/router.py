@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
+from ray import serve
+
 from mixture.config import RouterConfig
+from mixture.errors import MixtureError
 from mixture.routing import make_router
-from mixture.types import ExpertCard, Loads, Query, Route
+from mixture.types import ExpertCard, Loads, Query, Route, Router
+
+Asked = tuple[Query, Sequence[ExpertCard], Loads | None]
+MOST = 32
+"""Requests of a batch."""
 
 
 class HostedRouter:
-    """Hosts the core's router; a small decision crosses the boundary, never tokens."""
+    """Hosts the core's router; a small decision crosses the boundary, never tokens.
+
+    Requests that are there together are decided together, so that a router that waits for something (an encoder, an
+    expert) waits once. Nobody waits for a batch to fill.
+    """
 
     def __init__(self, config: RouterConfig) -> None:
         self._router = make_router(config)
 
     async def route(self, query: Query, cards: Sequence[ExpertCard], loads: Loads | None = None) -> Route:
         """See `mixture.types.Router`."""
-        return await self._router.route(query, cards, loads)
+        decided: Route | MixtureError = await self._decide((query, cards, loads))
+        if isinstance(decided, MixtureError):
+            raise decided
+        return decided
+
+    @serve.batch(max_batch_size=MOST, batch_wait_timeout_s=0.0)
+    async def _decide(self, asked: list[Asked]) -> list[Route | MixtureError]:
+        return await decided(self._router, asked)
+
+
+async def decided(router: Router, asked: Sequence[Asked]) -> list[Route | MixtureError]:
+    """A route for each of `asked`, or the error that this request alone has met."""
+    return list(await asyncio.gather(*(_one(router, *one) for one in asked)))
+
+
+async def _one(router: Router, query: Query, cards: Sequence[ExpertCard], loads: Loads | None) -> Route | MixtureError:
+    try:
+        return await router.route(query, cards, loads)
+    except MixtureError as error:
+        return error

@@ -2,12 +2,17 @@
 
 import asyncio
 import json
+import os
+import signal
+from pathlib import Path
 
 import httpx2
 import openai
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+
+from commands.processes import descendants
 
 ASK = [{"role": "user", "content": "say hello"}]
 BODY = {"model": "plain", "messages": ASK}
@@ -58,3 +63,32 @@ async def test_headers_and_limits(real_server):
         assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request_too_large")
         answer = await http.get("/v1/models", headers={"authorization": "Bearer wrong"})
         assert answer.status_code == 401
+
+
+async def routes(real_server, count):
+    """The routes of so many requests at once, all of which are answered."""
+    body = {"model": "task_based", "messages": ASK, "mixture": {"experts": ["plain", "hosted"]}}
+    async with httpx2.AsyncClient(base_url=real_server.url, headers=real_server.headers, timeout=30) as http:
+        answers = await asyncio.gather(*(http.post("/v1/chat/completions", json=body) for _ in range(count)))
+    assert {answer.status_code for answer in answers} == {200}
+    return [answer.json()["mixture"]["route"] for answer in answers]
+
+
+async def test_the_hosted_router_decides_and_when_it_is_killed_keywords_do(real_server):
+    for route in await routes(real_server, 20):
+        assert "fallback" not in route["signals"]
+        assert [one["expert"] for one in route["signals"]["candidates"]] == ["plain", "hosted"]
+    [router] = [pid for pid in descendants(real_server.process.pid) if b"mixture:router" in cmdline(pid)]
+    os.kill(router, signal.SIGKILL)
+    found = await routes(real_server, 20)
+    assert any("by keywords (" in route["why"] for route in found)
+    async with asyncio.timeout(60):
+        while any("fallback" in route["signals"] for route in await routes(real_server, 2)):  # noqa: ASYNC110
+            await asyncio.sleep(0.5)
+
+
+def cmdline(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
