@@ -3,10 +3,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
+ENGINE ?= .venv-engine
 BENCHMARKS := overhead strategies aggregation
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-fast lint format constraints clean $(addprefix bench-,$(BENCHMARKS))
+.PHONY: help serve test test-fast test-engine lint format constraints clean $(addprefix bench-,$(BENCHMARKS))
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +31,13 @@ test: $(STAMP) ## Run all tests
 test-fast: $(STAMP) ## Run the tests that start no server
 	$(BIN)/python -m pytest tests/unit tests/contract $(ARGS)
 
+$(ENGINE)/.installed: pyproject.toml tests/engine/install.py
+	$(PYTHON) tests/engine/install.py $(ENGINE)
+	@touch $@
+
+test-engine: $(ENGINE)/.installed ## Run the tests with real vLLM engines (ENGINE=.venv-engine is made for them)
+	$(ENGINE)/bin/python -m pytest tests/engine $(ARGS)
+
 lint: $(STAMP) ## Ruff, its formatter, and strict types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,5 +54,5 @@ constraints: $(STAMP) ## Write the installed versions to constraints.txt
 	$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^(torch==[^+]*)\+.*/\1/; / @ /d' > constraints.txt
 
 clean: ## Remove the environment and what tools leave behind
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-engine build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,21 +15,29 @@ from commands.display import err, out
 FILE = typer.Argument(help="A Ray Serve config (serve_config.yaml) or a bare configuration.")
 
 
-def validate(file: Annotated[Path, FILE]) -> None:
+def validate(
+    file: Annotated[Path, FILE],
+    cluster: Annotated[Path | None, typer.Option(help="A cluster-launcher file: where it is to run.")] = None,
+) -> None:
     """Check a configuration, and name every fault, its field and the fix. Exit code 1 when there is one.
 
-    Nothing is started and no model is called. Environment variables must be set, as they must be at the start.
+    Nothing is started and no model is called. Environment variables must be set, as they must be at the start. Engines
+    (`provider: vllm`) are held against this machine, or against the nodes that a cluster-launcher file describes.
 
     Try:
 
       mixture validate serve_config.yaml
+
+      mixture validate serve_config.yaml --cluster cluster.yaml
     """
     from commands.serve import load_dotenv
 
     load_dotenv()
-    found = list(dict.fromkeys(faults_of(file, os.environ)))
+    found = list(dict.fromkeys(faults_of(file, os.environ, cluster)))
     if not found:
         out.print(f"[green]{escape(str(file))} is valid.[/]")
+        for note in _notes(file, cluster):
+            out.print(f"  {escape(note)}", soft_wrap=True)
         return
     err.print(f"[red]{escape(str(file))}: {len(found)} {'fault' if len(found) == 1 else 'faults'}[/]")
     for fault in found:
@@ -37,8 +45,18 @@ def validate(file: Annotated[Path, FILE]) -> None:
     raise typer.Exit(1)
 
 
-def faults_of(file: Path, environ: Mapping[str, str]) -> Iterator[str]:
-    """Every fault of the configuration in `file`, a line each."""
+def _notes(file: Path, cluster: Path | None) -> Iterator[str]:
+    """What the engines of a valid configuration need."""
+    from commands import capacity
+    from mixture.config import load
+
+    config = load(file, os.environ)
+    if any(expert.provider == "vllm" for expert in config.experts):
+        yield from capacity.notes_of(config, capacity.of_cluster(cluster) if cluster else capacity.this_machine())
+
+
+def faults_of(file: Path, environ: Mapping[str, str], cluster: Path | None = None) -> Iterator[str]:
+    """Every fault of the configuration in `file`, a line each; of its engines also where they would run."""
     from mixture.config import ConfigError, mapping
 
     try:
@@ -46,7 +64,7 @@ def faults_of(file: Path, environ: Mapping[str, str]) -> Iterator[str]:
     except ConfigError as error:
         yield from error.message.splitlines()
         return
-    yield from _args_faults(args, environ)
+    yield from _args_faults(args, environ, cluster)
     yield from _serve_faults(file, args, environ)
 
 
@@ -77,7 +95,7 @@ class _Lenient(Mapping[str, str]):
         return len(self._environ)
 
 
-def _args_faults(args: dict[str, Any], environ: Mapping[str, str]) -> Iterator[str]:
+def _args_faults(args: dict[str, Any], environ: Mapping[str, str], cluster: Path | None) -> Iterator[str]:
     from mixture.config import ConfigError, expand, parse
 
     lenient = _Lenient(environ)
@@ -90,6 +108,7 @@ def _args_faults(args: dict[str, Any], environ: Mapping[str, str]) -> Iterator[s
         return
     yield from _expert_faults(config, environ)
     yield from _router_faults(config)
+    yield from _engine_faults(config, cluster)
 
 
 def _router_faults(config: Any) -> Iterator[str]:
@@ -119,6 +138,21 @@ def _expert_faults(config: Any, environ: Mapping[str, str]) -> Iterator[str]:
             made[expert.name] = create(expert, context)
         except ConfigError as error:
             yield from error.message.splitlines()
+
+
+def _engine_faults(config: Any, cluster: Path | None) -> Iterator[str]:
+    """Engines that would find no place."""
+    if not any(expert.provider == "vllm" for expert in config.experts):
+        return
+    from commands import capacity
+    from mixture.config import ConfigError
+
+    try:
+        place = capacity.of_cluster(cluster) if cluster is not None else capacity.this_machine()
+    except ConfigError as error:
+        yield error.message
+        return
+    yield from capacity.faults_of(config, place)
 
 
 def _serve_faults(file: Path, args: dict[str, Any], environ: Mapping[str, str]) -> Iterator[str]:
@@ -158,7 +192,7 @@ def _deployment_faults(data: dict[str, Any], args: dict[str, Any]) -> Iterator[s
 
     known = {"gateway", "retrieval", *(args.get("hosted") or ())}
     for expert in args.get("experts") or ():
-        if isinstance(expert, dict) and expert.get("hosted"):
+        if isinstance(expert, dict) and (expert.get("hosted") or expert.get("provider") == "vllm"):
             known.add(deployment_name(str(expert.get("name"))))
     for application in data["applications"]:
         if not isinstance(application, dict) or application.get("import_path") != IMPORT_PATH:

@@ -12,12 +12,13 @@ from mixture.config import DocumentsConfig, ExpertConfig
 from mixture.errors import ExpertUnavailable, MixtureError
 from mixture.providers import Context, create
 from mixture.streams import chunks, coalesce
-from mixture.types import Chunk, Query
+from mixture.types import Chunk, EngineLoad, Query
 
 logger = logging.getLogger("mixture.expert")
 
-Batch = list[Chunk] | MixtureError
-"""What crosses the process boundary: some chunks, or as the last item the error that ended the stream."""
+Batch = list[Chunk | EngineLoad] | list[Chunk] | MixtureError
+"""What crosses the process boundary: some chunks, among them now and then an engine's load, or as the last item the
+error that ended the stream."""
 
 
 def deployment_name(expert: str) -> str:

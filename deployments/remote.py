@@ -14,12 +14,14 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from deployments.loads import Reports
 from mixture.assembly import Hosts
 from mixture.errors import ExpertUnavailable, MixtureError, Overloaded, StreamBroken
 from mixture.providers.vllm import UnhostedEngine
 from mixture.types import (
     Chunk,
     Completion,
+    EngineLoad,
     Expert,
     ExpertCard,
     Loads,
@@ -43,10 +45,18 @@ class RemoteExpert:
     `deployments.engine.host.HostedEngine`.
     """
 
-    def __init__(self, card: ExpertCard, handle: Handle, adapter: str | None = None) -> None:
+    def __init__(
+        self, card: ExpertCard, handle: Handle, adapter: str | None = None, reports: Reports | None = None
+    ) -> None:
         self.card = card
+        self._reports = reports or Reports()
         self._adapter = () if adapter is None else (adapter,)
         self._call = handle.options(stream=True, method_name="stream")
+
+    @property
+    def engine(self) -> EngineLoad | None:
+        """What its replicas reported lately."""
+        return self._reports.engine()
 
     async def stream(self, query: Query) -> AsyncGenerator[Chunk, None]:
         """See `mixture.types.Expert`. A replica that dies is ExpertUnavailable before the first chunk, StreamBroken
@@ -59,6 +69,9 @@ class RemoteExpert:
                 if isinstance(batch, MixtureError):
                     raise batch
                 for chunk in batch:
+                    if isinstance(chunk, EngineLoad):
+                        self._reports.note(chunk)
+                        continue
                     begun = True
                     yield chunk
         except (Exception, asyncio.CancelledError) as error:
@@ -190,10 +203,12 @@ class Hosted:
         """The twins, for `mixture.assembly.assemble`."""
         twins = {"router": RemoteRouter, "decomposer": RemoteDecomposer, "aggregator": RemoteAggregator}
         parts: dict[str, Any] = {name: twin(self.parts[name]) for name, twin in twins.items() if name in self.parts}
+        reports = {name: Reports() for name in self.experts}
         experts: dict[str, Expert] = {
-            name: RemoteExpert(self.cards[name], handle) for name, handle in self.experts.items()
+            name: RemoteExpert(self.cards[name], handle, None, reports[name]) for name, handle in self.experts.items()
         }
-        experts |= {name: RemoteExpert(self.cards[name], self.experts[at], name) for name, at in self.adapters.items()}
+        for name, base in self.adapters.items():
+            experts[name] = RemoteExpert(self.cards[name], self.experts[base], name, reports[base])
         experts |= {name: UnhostedEngine(self.cards[name], why) for name, why in self.unplaced.items()}
         retriever = RemoteRetriever(self.parts["retrieval"])
         return Hosts(experts=experts, retriever=retriever, embedder=self.embedder, **parts)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from mixture.config import AliasConfig, Config, StrategyOptions
 from mixture.strategies import STRATEGIES
-from mixture.types import ExpertCard, Panel, Price
-from mixture.wrappers import state
+from mixture.types import Expert, ExpertCard, Panel, Price
+from mixture.wrappers import load, state
 
 if TYPE_CHECKING:
     from mixture.models import Models
@@ -17,7 +17,7 @@ def describe(config: Config, models: Models, panel: Panel) -> dict[str, Any]:
     """Experts, strategies and aliases, with what each is and whom it may ask."""
     return {
         "default": config.strategy,
-        "experts": {name: {**expert_facts(e.card), "state": state(e)} for name, e in panel.experts.items()},
+        "experts": {name: {**expert_facts(e.card), **_state(e)} for name, e in panel.experts.items()},
         "strategies": {
             name: {
                 "description": _first_line(make.__doc__),
@@ -42,6 +42,15 @@ def expert_facts(card: ExpertCard) -> dict[str, Any]:
         "location": card.location,
         "price_usd_per_million_tokens": price_facts(card.price),
     }
+
+
+def _state(expert: Expert) -> dict[str, Any]:
+    """Of its breaker; and of its engine, where it has one that reported lately."""
+    engine = load(expert).engine
+    told = {"running": engine.running, "waiting": engine.waiting, "kv_use": engine.kv_use} if engine else None
+    if told is not None and engine is not None:
+        told |= {"prefix_queries": engine.prefix_queries, "prefix_hits": engine.prefix_hits}
+    return {"state": state(expert), **({"engine": told} if told is not None else {})}
 
 
 def price_facts(price: Price | None) -> dict[str, float] | None:

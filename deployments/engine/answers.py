@@ -20,6 +20,12 @@ class Aborted(Exception):
 class Parser(Protocol):
     """Tells tool calls and reasoning from text: a vLLM `Parser`, one for each choice."""
 
+    reasoning_parser: Any
+
+    def is_reasoning_end(self, token_ids: list[int]) -> bool:
+        """Whether reasoning has ended in them."""
+        ...
+
     def parse_delta(
         self,
         delta_text: str,
@@ -85,6 +91,13 @@ class Reading:
         self._count(output)
         made = [self._finished(piece) for piece in output.outputs]
         yield from (*made[:-1], _with(made[-1], self.usage()))
+
+    def reasoned(self, prompt: list[int]) -> bool | None:
+        """Whether the prompt leaves no reasoning open, so that a grammar holds from the first token; None where the
+        model does not reason.
+        """
+        parser = self._parser()
+        return parser.is_reasoning_end(prompt) if parser is not None and parser.reasoning_parser is not None else None
 
     def usage(self) -> Usage:
         """The tokens of the whole call so far."""

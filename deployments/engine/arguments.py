@@ -26,6 +26,7 @@ def engine_arguments(model: str, engine: EngineConfig, gpus: float, ranks: tuple
         "pipeline_parallel_size": engine.pipeline_parallel_size,
         "kv_cache_memory_bytes": engine.kv_cache_bytes,
         "gpu_memory_utilization": engine.gpu_memory_utilization,
+        "reasoning_parser": engine.reasoning_parser,  # for grammars, which begin where reasoning ends
     }
     made = {name: value for name, value in made.items() if value is not None}
     made["distributed_executor_backend"] = _executor(engine)
@@ -56,6 +57,8 @@ def environment(engine: EngineConfig, gpus: float) -> dict[str, str]:
     if gpus == 0:
         # Without binding several engines and gateways can share the processors of one machine.
         made |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(max(1, int(engine.cpus)))}
+        if engine.workers == 1:  # on the CPU it is this that keeps the worker in the engine's process
+            made["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     return made | engine.env
 
 

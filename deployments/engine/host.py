@@ -10,6 +10,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ray import serve
+
 from deployments.engine.arguments import engine_arguments
 from deployments.expert import Batch, batches
 from mixture.config import ConfigError, EngineConfig, ExpertConfig
@@ -26,6 +28,8 @@ logger = logging.getLogger("mixture.engine")
 START_AGAIN = 60.0
 """Seconds after which a replica whose engine did not start is given up, so that Serve makes another. What the
 configuration is to blame for is not tried again."""
+REPORT_SECONDS = 0.25
+"""Between two reports of the engine's load within one answer; the first comes with the first chunk."""
 NOT_RUNNING = "engine_not_running"
 
 
@@ -61,7 +65,9 @@ class HostedEngine:
         arguments = engine_arguments(config.model or "", engine, gpus, tuple(map(rank_of, fitting)))
         from deployments.engine.vllm import Engine  # seconds and hundreds of megabytes, in a replica only
 
-        made = Engine(self._card, engine, arguments, [(adapter.name, adapter.model or "") for adapter in fitting])
+        named = [(adapter.name, adapter.model or "") for adapter in fitting]
+        replica = serve.get_replica_context().replica_id.unique_id
+        made = Engine(self._card, engine, arguments, named, replica)
         for adapter in fitting:
             await self._added(made, adapter.name)
         await _warm(made)
@@ -89,9 +95,15 @@ class HostedEngine:
         if engine is None or why:
             yield ExpertUnavailable(f"{name} does not run: {why}", code=NOT_RUNNING, expert=name)
             return
+        told = 0.0
         async with aclosing(batches(engine.stream(query, adapter), name)) as made:
             async for batch in made:
-                yield batch
+                now = time.monotonic()
+                if isinstance(batch, list) and now - told > REPORT_SECONDS:
+                    told = now
+                    yield [*batch, engine.load]
+                else:
+                    yield batch
 
     async def check_health(self) -> None:
         """Raises RuntimeError when the engine's process is gone: Serve puts another replica in this one's place."""

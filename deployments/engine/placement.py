@@ -15,7 +15,7 @@ from deployments.engine.arguments import default_gpus, reserved, scaled
 from deployments.engine.host import HostedEngine
 from deployments.expert import deployment_name
 from mixture.config import Config, EngineConfig, ExpertConfig
-from mixture.providers.vllm.memory import unplaced
+from mixture.providers.vllm.memory import remaining, unplaced
 from mixture.types import ExpertCard
 
 logger = logging.getLogger("mixture.engine")
@@ -24,6 +24,9 @@ FIXED = "MIXTURE_FIXED_CLUSTER"
 """Set where no further nodes will come: `mixture serve` on one machine. What finds no place there never will."""
 HEALTH_SECONDS = 2.0
 """Between two looks at whether an engine's process is alive; Serve's own ten would be ten seconds of failures."""
+
+SMALL = 0.1
+"""Processors that each other deployment reserves; see `deployments.app.SHARE`."""
 
 Deploy = Callable[..., serve.Deployment]
 
@@ -36,12 +39,15 @@ def bound(
     if not engines:
         return {}, {}
     nodes = _nodes()
+    parts = 2 + len(config.hosted) + sum(expert.hosted for expert in config.experts)
+    left = [{**node, "CPU": node.get("CPU", 0.0) - parts * SMALL} for node in nodes]
     made: dict[str, Application] = {}
     without: dict[str, str] = {}
     for expert in engines:
         engine = expert.engine or EngineConfig()
         gpus = default_gpus(engine, _sum(nodes))
-        why = unplaced(engine, gpus, nodes) if os.environ.get(FIXED) else None
+        why = unplaced(engine, gpus, left) if os.environ.get(FIXED) else None
+        left = [remaining(engine, gpus, node) for node in left] if why is None else left
         if why is not None:
             logger.error("the engine of %s has no place: %s", expert.name, why)
             adapters = [e.name for e in config.experts if e.provider == "lora" and e.expert == expert.name]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -27,11 +28,10 @@ from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 from vllm.v1.metrics.loggers import StatLoggerBase
 
 from deployments.engine.answers import Aborted, Parser, Reading
-from deployments.engine.load import EngineLoad
 from mixture.config import EngineConfig
 from mixture.errors import ExpertUnavailable, InvalidQuery, MixtureError, RateLimited, StreamBroken
 from mixture.providers.openai.request import body
-from mixture.types import Chunk, ExpertCard, Query
+from mixture.types import Chunk, EngineLoad, ExpertCard, Query
 from mixture.upstream.failures import Reported, failure
 
 Adapter = tuple[str, str]
@@ -42,14 +42,20 @@ class Engine:
     """A running engine; `load` is what it has to do at the moment."""
 
     def __init__(
-        self, card: ExpertCard, config: EngineConfig, arguments: dict[str, Any], adapters: Sequence[Adapter]
+        self,
+        card: ExpertCard,
+        config: EngineConfig,
+        arguments: dict[str, Any],
+        adapters: Sequence[Adapter] = (),
+        replica: str = "",
     ) -> None:
-        """`arguments` are those of `AsyncEngineArgs`. Blocks until the engine is ready; raises what vLLM raises."""
+        """`arguments` are those of `AsyncEngineArgs`; `replica` names this one in reports of its load. Blocks until the
+        engine is ready; raises what vLLM raises.
+        """
         self.card = card
-        self.load = EngineLoad()
-        # Reasoning is parsed here and not in the engine, where structured outputs alone would want it.
         settings = AsyncEngineArgs(**arguments).create_engine_config(UsageContext.ENGINE_CONTEXT)
         self._model = settings.model_config
+        self.load = EngineLoad(replica, places=settings.scheduler_config.max_num_seqs)
         self._engine = AsyncLLM.from_vllm_config(
             settings,
             usage_context=UsageContext.ENGINE_CONTEXT,
@@ -105,8 +111,9 @@ class Engine:
             outputs = self._engine.generate(
                 prompt,
                 self._sampling(request, prompt),
-                (query.request_id and f"{query.request_id}-{uuid4().hex[:8]}") or uuid4().hex,
+                f"{query.request_id or 'query'}-{uuid4().hex}",
                 lora_request=self._adapters[adapter] if adapter is not None else None,
+                reasoning_ended=reading.reasoned(prompt["prompt_token_ids"]),
             )
             read = reading.read if query.stream else reading.whole
             async with aclosing(outputs) as running:
@@ -172,12 +179,13 @@ class _Recorder(StatLoggerBase):
         if scheduler_stats is None:
             return
         before, cache = self._engine.load, scheduler_stats.prefix_cache_stats
-        self._engine.load = EngineLoad(
-            scheduler_stats.num_running_reqs,
-            scheduler_stats.num_waiting_reqs,
-            scheduler_stats.kv_cache_usage,
-            before.prefix_queries + cache.queries,
-            before.prefix_hits + cache.hits,
+        self._engine.load = replace(
+            before,
+            running=scheduler_stats.num_running_reqs,
+            waiting=scheduler_stats.num_waiting_reqs,
+            kv_use=scheduler_stats.kv_cache_usage,
+            prefix_queries=before.prefix_queries + cache.queries,
+            prefix_hits=before.prefix_hits + cache.hits,
         )
 
     def log_engine_initialized(self) -> None:

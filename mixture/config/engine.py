@@ -66,8 +66,8 @@ class EngineConfig(Section):
     """Groups of GPUs over which the layers are dealt out."""
     placement: Strategy = "STRICT_PACK"
     """Where the workers of a replica go. STRICT_PACK: on one node. The others are Ray's placement groups."""
-    cpus: Positive = 0.5
-    """Processors reserved for a replica; where it computes on the CPU, as many threads, one at least."""
+    cpus: Positive = 0.1
+    """Processors reserved for a replica; where it computes on the CPU, also its threads, one at least."""
     kv_cache_bytes: Count | None = None
     """Memory of the KV cache. Left out: on a GPU what `gpu_memory_utilization` leaves, on the CPU 1 GiB."""
     gpu_memory_utilization: Share | None = None
@@ -81,6 +81,11 @@ class EngineConfig(Section):
     arguments: dict[str, Any] = Field(default_factory=dict)
     """Further engine arguments by vLLM's own names (`quantization`, `enforce_eager`, `trust_remote_code`, ...), checked
     where vLLM is installed."""
+
+    @property
+    def least_replicas(self) -> int:
+        """Replicas that are always there."""
+        return self.autoscaling_config.min_replicas if self.autoscaling_config is not None else self.replicas or 1
 
     @property
     def workers(self) -> int:

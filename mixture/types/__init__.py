@@ -40,7 +40,7 @@ from mixture.types.events import (
     Routed,
     Scored,
 )
-from mixture.types.load import IDLE, Load, Loads
+from mixture.types.load import IDLE, EngineLoad, Load, Loads
 from mixture.types.protocols import (
     Aggregator,
     Decomposer,
@@ -88,6 +88,7 @@ __all__ = [
     "Delta",
     "Embedder",
     "Emit",
+    "EngineLoad",
     "Event",
     "Expert",
     "ExpertCard",

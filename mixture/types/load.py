@@ -7,10 +7,37 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class EngineLoad:
+    """The state of one replica's engine: requests that are computed and that wait, how many it computes at once at
+    most, the used share of its KV cache, and tokens that were looked up in its prefix cache and found there since it
+    began.
+    """
+
+    replica: str = ""
+    running: int = 0
+    waiting: int = 0
+    places: int = 1
+    kv_use: float = 0.0
+    prefix_queries: int = 0
+    prefix_hits: int = 0
+
+    @property
+    def busy(self) -> float:
+        """Requests for each place: 1 when all are taken and nobody waits. Where requests wait, there are no more places
+        than are taken, whether their number or the KV cache is the limit; where none waits, the scarcer of the two
+        counts.
+        """
+        if self.waiting:
+            return (self.running + self.waiting) / max(1, self.running)
+        return max(self.running / self.places, self.kv_use)
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """The state of an expert as this process sees it. `waiting` is the number of calls at work or queued for each place
     it has; `available` is false while it is left alone after failures. `latency_ms` and `completion_tokens` are moving
-    averages over its last answers (None before the first), `answers` how many there have been.
+    averages over its last answers (None before the first), `answers` how many there have been. `engine` is what the
+    replicas of an engine of ours reported lately; `waiting` counts it already.
     """
 
     waiting: float = 0.0
@@ -18,6 +45,7 @@ class Load:
     latency_ms: float | None = None
     completion_tokens: float | None = None
     answers: int = 0
+    engine: EngineLoad | None = None
 
 
 IDLE = Load()

@@ -13,7 +13,7 @@ outside Timed, so that a call that ran out of time is noted as that and not as o
 from __future__ import annotations
 
 from mixture.config import Resilience
-from mixture.types import Expert, Load
+from mixture.types import EngineLoad, Expert, Load
 from mixture.wrappers.breaking import Breaker, Breaking, State
 from mixture.wrappers.limited import Limited, Limiter
 from mixture.wrappers.metered import Metered
@@ -67,8 +67,11 @@ def cooling(expert: Expert) -> bool:
 
 
 def load(expert: Expert) -> Load:
-    """How busy an expert is and how fast it has been, by its wrappers, a persona's being those of its base."""
+    """How busy an expert is and how fast it has been, by its wrappers, a persona's being those of its base. An
+    expert may have a property `engine`, with the load that its replicas reported.
+    """
     waiting, available, pace = 0.0, True, _UNSEEN
+    engine: EngineLoad | None = None
     inner: object | None = expert
     while inner is not None:
         match inner:
@@ -78,10 +81,12 @@ def load(expert: Expert) -> Load:
                 waiting = limiter.load
             case Metered(pace=seen):
                 pace = seen
+        engine = getattr(inner, "engine", None) or engine
         inner = getattr(inner, "inner", None) or getattr(inner, "base", None)
+    waiting = max(waiting, engine.busy) if engine is not None else waiting
     if not pace.answers:
-        return Load(waiting, available)
-    return Load(waiting, available, pace.latency_ms, pace.completion_tokens, pace.answers)
+        return Load(waiting, available, engine=engine)
+    return Load(waiting, available, pace.latency_ms, pace.completion_tokens, pace.answers, engine)
 
 
 _UNSEEN = Pace()

@@ -21,6 +21,15 @@ ENGINE = {
     "arguments": {"structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True}},
 }
 
+FROM_ZERO = {
+    "min_replicas": 0,
+    "max_replicas": 1,
+    "upscale_delay_s": 0,
+    "downscale_delay_s": 3,
+    "metrics_interval_s": 1,
+    "look_back_period_s": 3,
+}
+
 
 def pytest_collection_modifyitems(items):
     if find_spec("vllm") is None:
@@ -57,7 +66,8 @@ def engines(models, tmp_path_factory):
                 "args": {
                     "experts": [
                         vllm("tiny", models / "tiny", skills=["general"]),
-                        vllm("other", models / "other", skills=["general"]),
+                        vllm("other", models / "other", skills=["general"], engine={"replicas": 2}),
+                        vllm("sleepy", models / "other", engine={"autoscaling_config": FROM_ZERO}),
                         {"name": "adapted", "provider": "lora", "expert": "tiny", "model": str(models / "adapter")},
                         {"name": "misfit", "provider": "lora", "expert": "tiny", "model": str(models / "misfit")},
                         vllm("absent", models / "nowhere"),
@@ -71,7 +81,7 @@ def engines(models, tmp_path_factory):
     }
     running = start(tmp_path_factory.mktemp("engines"), config)
     try:
-        running.wait_until("Ready in", seconds=400)
+        running.wait_until("Ready in", seconds=240)
         yield running
     finally:
         running.stop()

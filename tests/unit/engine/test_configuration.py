@@ -81,7 +81,7 @@ def test_the_engine_s_arguments():
 
 def test_what_a_replica_reserves():
     one = reserved(EngineConfig(accelerator_type="H100"), 1.0)["ray_actor_options"]
-    assert (one["num_gpus"], one["num_cpus"], one["accelerator_type"]) == (1.0, 0.5, "H100")
+    assert (one["num_gpus"], one["num_cpus"], one["accelerator_type"]) == (1.0, 0.1, "H100")
     assert reserved(EngineConfig(), 0.25)["ray_actor_options"]["num_gpus"] == 0.25
     together = reserved(EngineConfig(tensor_parallel_size=2, pipeline_parallel_size=2), 1.0)
     assert together["ray_actor_options"]["num_gpus"] == 4

@@ -1,0 +1,221 @@
+"""Real engines behind the real graph: `mixture serve`, HAProxy, the gateway, replicas with vLLM in them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import httpx2
+import openai
+import pytest
+
+from commands.processes import descendants
+
+pytestmark = pytest.mark.timeout(600)
+
+ASK = [{"role": "user", "content": "hello there"}]
+GREEDY = {"temperature": 0, "max_tokens": 12}
+ENDLESS = {"max_tokens": 900, "extra_body": {"ignore_eos": True}}
+FLAG = {"type": "object", "properties": {"on": {"type": "boolean"}}, "required": ["on"], "additionalProperties": False}
+
+
+@pytest.fixture
+async def sdk(engines):
+    async with openai.AsyncOpenAI(base_url=engines.url + "/v1", api_key=engines.key, max_retries=0) as client:
+        yield client.chat.completions
+
+
+def processes(engines, *words):
+    """Processes of the server whose command line holds all of `words`, by their ids."""
+    found = {}
+    for pid in descendants(engines.process.pid):
+        with suppress(OSError):
+            found[pid] = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    return {pid: line for pid, line in found.items() if all(word in line for word in words)}
+
+
+def maps(pid):
+    """The files that a process has in its memory: of vLLM its compiled parts."""
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
+def children(engines, name, *words):
+    """Those among the processes that replicas of the expert `name` started."""
+    replicas = processes(engines, f"ServeReplica:mixture:expert-{name}")
+    ours = {pid for replica in replicas for pid in descendants(replica)}
+    return {pid for pid in processes(engines, *words) if pid in ours}
+
+
+async def state(engines, name):
+    async with httpx2.AsyncClient(base_url=engines.url, headers=engines.headers) as http:
+        return (await http.get("/v1/mixture/strategies")).json()["experts"][name]
+
+
+async def test_a_chat_and_its_stream(sdk):
+    whole = await sdk.create(model="tiny", messages=ASK, **GREEDY)
+    stream = await sdk.create(model="tiny", messages=ASK, stream=True, stream_options={"include_usage": True}, **GREEDY)
+    pieces = [chunk async for chunk in stream]
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in pieces if chunk.choices)
+    assert text == whole.choices[0].message.content != ""
+    assert whole.choices[0].finish_reason == "length"
+    assert pieces[-1].usage.completion_tokens == whole.usage.completion_tokens == 12
+    assert pieces[-1].usage.prompt_tokens == whole.usage.prompt_tokens > 10
+
+
+async def test_what_a_request_may_ask_for(sdk):
+    several = await sdk.create(model="tiny", messages=ASK, n=3, logprobs=True, top_logprobs=2, max_tokens=4, seed=1)
+    assert len(several.choices) == 3
+    assert all(len(choice.logprobs.content) == 4 for choice in several.choices)
+    assert all(len(entry.top_logprobs) == 2 for entry in several.choices[0].logprobs.content)
+    form = {"type": "json_schema", "json_schema": {"name": "flag", "schema": FLAG, "strict": True}}
+    fitting = await sdk.create(model="tiny", messages=ASK, response_format=form, max_tokens=60)
+    assert isinstance(json.loads(fitting.choices[0].message.content)["on"], bool)
+    tool = {"type": "function", "function": {"name": "switch", "parameters": FLAG}}
+    named = {"type": "function", "function": {"name": "switch"}}
+    called = await sdk.create(model="tiny", messages=ASK, tools=[tool], tool_choice=named, max_tokens=200)
+    (call,) = called.choices[0].message.tool_calls
+    assert isinstance(json.loads(call.function.arguments)["on"], bool)
+    drawn = [await sdk.create(model="tiny", messages=ASK, seed=5, max_tokens=12) for _ in range(2)]
+    assert drawn[0].choices[0].message.content == drawn[1].choices[0].message.content
+
+
+async def test_an_adapter_and_its_base_share_replicas(sdk, engines):
+    own, adapted = [await sdk.create(model=name, messages=ASK, **GREEDY) for name in ("tiny", "adapted")]
+    assert own.choices[0].message.content != adapted.choices[0].message.content
+    assert adapted.model_extra["mixture"]["experts"][0]["name"] == "adapted"
+    assert processes(engines, "ServeReplica:mixture:expert-adapted") == {}
+
+
+async def test_two_engines_in_one_answer(sdk):
+    answer = await sdk.create(model="both", messages=ASK, **GREEDY)
+    assert {call["name"] for call in answer.model_extra["mixture"]["experts"]} == {"tiny", "other"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("misfit", "is made for size 128, that of 'tiny' is 64: it belongs to another base"),
+        ("absent", "there is no folder"),
+        ("gpu", "it needs 1 GPUs and there is none"),
+    ],
+)
+async def test_what_can_t_run_says_why_at_once(sdk, name, said):
+    with pytest.raises(openai.APIStatusError, match=said) as raised:
+        await sdk.create(model=name, messages=ASK, timeout=10)
+    assert (raised.value.status_code, raised.value.code) == (502, "engine_not_running")
+
+
+async def test_a_request_that_is_too_long_is_named_as_such(sdk):
+    with pytest.raises(openai.BadRequestError) as raised:
+        await sdk.create(model="tiny", messages=[{"role": "user", "content": "word " * 3000}])
+    assert (raised.value.code, raised.value.param) == ("context_length_exceeded", "messages")
+
+
+async def running(sdk, engines, name="tiny"):
+    """Requests in the engine of `name`, this one's own left out: what comes with its answer says so."""
+    await sdk.create(model=name, messages=ASK, max_tokens=2)
+    return (await state(engines, name))["engine"]["running"] - 1
+
+
+async def until(condition, seconds=20):
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_client_that_leaves_takes_its_request_out_of_the_engine(sdk, engines, stream):
+    tasks = [asyncio.create_task(_read(sdk, stream)) for _ in range(8)]
+
+    async def busy():
+        return await running(sdk, engines) == 8
+
+    async def free():
+        return await running(sdk, engines) == 0
+
+    await until(busy)
+    for task in tasks:
+        task.cancel()
+    await until(free)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _read(sdk, stream):
+    answer = await sdk.create(model="tiny", messages=ASK, stream=stream, **ENDLESS)
+    if stream:
+        async for _ in answer:
+            continue
+
+
+def test_neither_gateway_nor_controller_has_vllm_in_it(engines):
+    others = processes(engines, "ServeReplica:mixture:gateway") | processes(engines, "ServeController")
+    assert len(others) >= 2
+    assert {pid for pid in others if "/vllm/" in maps(pid)} == set()
+    assert all("/vllm/" in maps(pid) for pid in processes(engines, "ServeReplica:mixture:expert-tiny"))
+
+
+async def test_replicas_share_the_load(sdk, engines):
+    assert len(processes(engines, "ServeReplica:mixture:expert-other")) == 2
+    await asyncio.gather(*(sdk.create(model="other", messages=ASK, max_tokens=200) for _ in range(24)))
+    assert (await state(engines, "other"))["engine"]["prefix_queries"] > 0
+
+
+async def recovered(sdk, name):
+    """Ask until an answer comes; the errors on the way."""
+    errors = []
+    async with asyncio.timeout(240):
+        while True:
+            try:
+                await sdk.create(model=name, messages=ASK, max_tokens=3)
+            except openai.APIStatusError as error:
+                errors.append(error)
+                await asyncio.sleep(0.5)
+            else:
+                return errors
+
+
+async def test_an_engine_that_is_killed_is_replaced(sdk, engines):
+    stream = await sdk.create(model="tiny", messages=ASK, stream=True, **ENDLESS)
+    async for chunk in stream:
+        if chunk.choices and chunk.choices[0].delta.content:
+            break
+    victims = children(engines, "tiny", "EngineCore")
+    assert len(victims) == 1
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(openai.APIError) as broken:
+        async for _ in stream:
+            continue
+    assert broken.value.code == "stream_broken"
+    errors = await recovered(sdk, "tiny")
+    assert {error.code for error in errors} <= {"expert_unavailable", "expert_timeout", "circuit_open"}
+    assert (await sdk.create(model="adapted", messages=ASK, **GREEDY)).choices[0].message.content
+    assert victims.isdisjoint(children(engines, "tiny", "EngineCore"))
+
+
+async def test_a_replica_that_is_killed_is_replaced_and_leaves_no_engine(sdk, engines):
+    engine = children(engines, "tiny", "EngineCore")
+    (replica,) = processes(engines, "ServeReplica:mixture:expert-tiny")
+    os.kill(replica, signal.SIGKILL)
+    await recovered(sdk, "tiny")
+
+    async def gone():
+        return engine.isdisjoint(processes(engines, "EngineCore"))
+
+    await until(gone)
+
+
+async def test_a_sleeping_engine_wakes_and_sleeps_again(sdk, engines):
+    async def asleep():
+        return processes(engines, "ServeReplica:mixture:expert-sleepy") == {}
+
+    await until(asleep, 120)
+    answer = await sdk.create(model="sleepy", messages=ASK, timeout=240, max_tokens=3)
+    assert answer.usage.completion_tokens == 3
+    assert len(children(engines, "sleepy", "EngineCore")) == 1
+    await until(asleep, 120)
+    assert (await sdk.create(model="says", messages=ASK)).choices[0].message.content == "still here"
