@@ -11,6 +11,7 @@ from mixture.config.loading import ConfigError, expand, load, mapping, parse, re
 from mixture.config.router import RouterConfig
 from mixture.config.schema import (
     STRATEGY_NAMES,
+    AggregationName,
     AggregatorConfig,
     AliasConfig,
     Config,
@@ -25,6 +26,7 @@ from mixture.config.schema import (
 from mixture.config.section import Section
 
 __all__ = [
+    "AggregationName",
     "AggregatorConfig",
     "AliasConfig",
     "AutoscalingConfig",

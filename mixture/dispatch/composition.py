@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from mixture.aggregation.provenance import Support, support_notes, supports
-from mixture.dispatch.outcomes import Failure, healable, reason, told
+from mixture.dispatch.gathering import MARGIN
+from mixture.dispatch.outcomes import Failure, healable, no_answer, reason, told
+from mixture.dispatch.spare import Played, replaced
 from mixture.dispatch.verdicts import written_by
-from mixture.errors import MixtureError, StreamBroken
+from mixture.errors import ExpertTimeout, MixtureError, StreamBroken
 from mixture.streams import relay
 from mixture.types import (
     Aggregation,
@@ -20,6 +23,7 @@ from mixture.types import (
     Embedder,
     Emit,
     Event,
+    Expert,
     Panel,
     Query,
     Source,
@@ -39,16 +43,18 @@ async def composed(
     query: Query,
     panel: Panel,
     emit: Emit,
-) -> tuple[Completion | None, list[Failure]]:
-    """The answer that the first of `names` that can writes out of `proposals`, and who failed before; None when nobody
-    wrote. Raises StreamBroken when one fails after its first token, InvalidQuery when the request is at fault.
+) -> Played[Completion]:
+    """The answer that the first of `names` that can writes out of `proposals`.
+
+    Raises NoAnswer when nobody wrote, BudgetExceeded when all were too dear, StreamBroken when one failed after its
+    first token, InvalidQuery when the request is at fault.
     """
     failures: list[Failure] = []
     for name in names[:WRITERS]:
         verdict = await written_by(name, query, proposals, panel, method)
         held = _Held(emit)
         try:
-            completion = told(await relay(panel.experts[name], verdict.query or query, held))
+            completion = told(await _in_time(panel.experts[name], verdict.query or query, held))
         except MixtureError as error:
             if held.sent:
                 raise _broken(error, name) from None
@@ -58,8 +64,22 @@ async def composed(
             continue
         completion = await _traced(completion, proposals, verdict, method, panel)
         await held.close(completion.choices[0].annotations)
-        return completion, failures
-    return None, failures
+        return replaced("writer", Played(name, completion, tuple(failures)))
+    raise no_answer(failures, panel)
+
+
+async def _in_time(expert: Expert, query: Query, held: _Held) -> Completion:
+    """What `expert` writes, when it begins before the deadline. Raises ExpertTimeout when it does not: there is still
+    time then to give one of the proposals.
+    """
+    end = query.limits.deadline
+    seconds = None if end is None else max(0.0, end - time.time()) * (1 - MARGIN)
+    try:
+        async with asyncio.timeout(seconds) as clock:
+            held.begun = lambda: clock.reschedule(None)
+            return await relay(expert, query, held)
+    except TimeoutError:
+        raise ExpertTimeout("it had not begun when the time was nearly over", expert=expert.card.name) from None
 
 
 class _Held:
@@ -68,6 +88,8 @@ class _Held:
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self._last: Delta | None = None
+        self.begun: Callable[[], None] = lambda: None
+        """Called at the first token."""
         self.sent = False
 
     async def __call__(self, event: Event) -> None:
@@ -78,6 +100,8 @@ class _Held:
             self._last = Delta(event.expert, _joined(self._last, chunk))
             chunk = replace(chunk, finish_reason=None, usage=None, annotations=())
         if chunk.text or chunk.tool_calls or chunk.logprobs:
+            if not self.sent:
+                self.begun()
             self.sent = True
             await self._emit(Delta(event.expert, chunk))
         return None

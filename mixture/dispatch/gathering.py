@@ -116,6 +116,12 @@ def soft_deadline(query: Query, on_partial: OnPartial | None, ahead: float = 0.0
     return max(now, end - ahead - MARGIN * max(0.0, end - now))
 
 
+def ahead(query: Query, stages: int) -> float:
+    """Seconds to keep for so many `stages` after the proposals, each an expert's work; 0 without a deadline."""
+    end = query.limits.deadline
+    return 0.0 if end is None else max(0.0, end - time.time()) * (1 - (1 - AHEAD) ** stages)
+
+
 def rejected(came: Proposals, least: int) -> NoAnswer:
     """The error when fewer proposals came than are needed and `on_partial` is `reject`."""
     causes = tuple((name, reason(error)) for name, error in came.failures)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from mixture.aggregation.composing import appended
-from mixture.dispatch.proposals import Proposals, propose
+from mixture.dispatch.proposals import Proposals, Terms, propose
 from mixture.dispatch.verdicts import written_by
 from mixture.prompts import WAY, WAYS
 from mixture.types import Emit, Panel, Query
@@ -23,17 +23,22 @@ class Layered:
 
 
 async def layered(
-    names: Sequence[str], layers: int, least: int, query: Query, panel: Panel, emit: Emit, *, ways: bool = False
+    names: Sequence[str], terms: Sequence[Terms], query: Query, panel: Panel, emit: Emit, *, ways: bool = False
 ) -> Layered:
-    """`layers` rounds of proposals by `names`. A round that brings fewer than `least` is the last: the one before it
-    counts, where there is one. With `ways` each proposer goes about the request in a way of its own.
+    """A round of proposals by `names` on each of `terms`. A round that brings fewer than the first one needs is the
+    last: the one before it counts, where there is one. With `ways` each proposer goes about the request in a way of its
+    own.
+
+    Raises NoAnswer when too few come in the first round and its terms say that this is an error.
     """
-    asks = _asks(names, [query] * len(names), ways)
-    came = Layered(await propose(names, query, panel, emit, asks))
+    asks, least = _asks(names, [query] * len(names), ways), terms[0].least
+    came = Layered(await propose(names, query, panel, emit, asks, terms[0]))
     came.lacking += came.proposals.degraded(least)
-    while came.layers < layers and len(came.proposals.completions) >= least:
+    for on in terms[1:]:
+        if len(came.proposals.completions) < least or came.proposals.late:
+            break
         asks, cut = await _reading(names, came.proposals, query, panel)
-        more = await propose(names, query, panel, emit, _asks(names, asks, ways))
+        more = await propose(names, query, panel, emit, _asks(names, asks, ways), on)
         came.lacking += [note for note in (*cut, *more.degraded(1)) if note not in came.lacking]
         if len(more.completions) < least:
             came.lacking.append(

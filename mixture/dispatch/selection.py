@@ -13,6 +13,7 @@ from mixture.dispatch.casting import impartial
 from mixture.dispatch.outcomes import reason
 from mixture.dispatch.proposals import Proposals
 from mixture.dispatch.routes import cascaded
+from mixture.dispatch.spare import first_to_play
 from mixture.dispatch.writing import writers
 from mixture.errors import ExpertUnavailable, MixtureError
 from mixture.prompts import JUDGE_MEND
@@ -149,12 +150,15 @@ async def _judged(
         lacking.append(f"{partial} does not judge what it proposed itself")
     if len(completions) > len(LETTERS):
         return None, [*lacking, f"a judge can't compare more than {len(LETTERS)} proposals"]
-    for name in able[:JUDGES]:
-        try:
-            return await _verdict(name, completions, query, panel), lacking
-        except MixtureError as error:
-            lacking.append(f"{name} did not judge ({reason(error)})")
-    return None, [*lacking, "the proposals were compared without a judge"]
+    if not able:
+        return None, [*lacking, "the proposals were compared without a judge"]
+    try:
+        played = await first_to_play(
+            able[:JUDGES], "judge", lambda name: _verdict(name, completions, query, panel), panel
+        )
+    except MixtureError as error:
+        return None, [*lacking, f"the proposals were compared without a judge ({reason(error)})"]
+    return played.result, [*lacking, *filter(None, [played.lacking])]
 
 
 async def _verdict(name: str, completions: Sequence[Completion], query: Query, panel: Panel) -> _Verdict:

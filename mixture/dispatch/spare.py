@@ -48,7 +48,12 @@ async def first_to_play(
                 raise
             failures.append((name, error))
             continue
-        if played.lacking is not None:
-            adjusted(Adjusted("replaced", f"{part}: {played.lacking}", (name,)))
-        return played
+        return replaced(part, played)
     raise no_answer(failures, panel)
+
+
+def replaced(part: str, played: Played[T]) -> Played[T]:
+    """`played`, noted for the report when somebody stepped in."""
+    if played.lacking is not None:
+        adjusted(Adjusted("replaced", f"{part}: {played.lacking}", (played.name,)))
+    return played

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from mixture.config import StrategyOptions
 from mixture.dispatch.alone import alone, obstacle
 from mixture.dispatch.casting import Casting, casting
 from mixture.dispatch.composition import composed
 from mixture.dispatch.election import elected
+from mixture.dispatch.gathering import Terms, ahead
 from mixture.dispatch.layers import Layered, layered
 from mixture.dispatch.outcomes import reason
 from mixture.dispatch.plans import lacking
 from mixture.dispatch.proposals import spread
+from mixture.dispatch.scale import Scale, scaled
 from mixture.dispatch.selection import selected
+from mixture.dispatch.shaping import LEAST, terms
 from mixture.dispatch.verdicts import decided
+from mixture.errors import BudgetExceeded, NoAnswer
 from mixture.streams import present
 from mixture.types import Aggregation, Completion, Emit, Panel, Query, Route, Routed, Strategy
-
-LEAST = 2
-"""Proposals without which there is nothing to put together, when `min_successful_responses` says nothing."""
 
 
 def mixture_of_agents(options: StrategyOptions) -> Strategy:
@@ -33,7 +33,10 @@ def mixture_of_agents(options: StrategyOptions) -> Strategy:
         why = obstacle(query, names)
         if why is not None:
             return lacking(await alone(names, why, query, panel, emit), *cast.lacking)
-        return await _Run(query, panel, emit, options, cast).answer(names)
+        scale = await scaled(cast, names, query, panel, emit, options)
+        if scale.obstacle is not None:
+            return lacking(await alone(scale.names, scale.obstacle, query, panel, emit), *cast.lacking)
+        return await _Run(query, panel, emit, options, cast, scale).answer()
 
     return run
 
@@ -47,55 +50,58 @@ class _Run:
     emit: Emit
     options: StrategyOptions
     cast: Casting
+    scale: Scale
 
-    @property
-    def method(self) -> str:
-        """Calls of tools can't be written out of several proposals: they are voted on."""
-        return "voting" if "tools" in self.query.needs else self.options.aggregation_strategy or "synthesis"
-
-    @property
-    def layers(self) -> int:
-        return 1 if "tools" in self.query.needs else self.options.layers or 1
-
-    async def answer(self, names: Sequence[str]) -> Completion:
-        """The answer out of proposals by `names`."""
-        options, least = self.options, self.options.min_successful_responses or LEAST
-        await self.emit(Routed(self._route(names)))
-        ways = bool(options.use_specialized_prompts)
-        came = await layered(names, self.layers, least, self.query, self.panel, self.emit, ways=ways)
-        if not came.proposals.completions:
-            made = await self._others(names, came)
-        elif len(came.proposals.completions) < least:
+    async def answer(self) -> Completion:
+        """The answer out of the proposals."""
+        await self.emit(Routed(self._route()))
+        ways = bool(self.options.use_specialized_prompts)
+        came = await layered(self.scale.names, self._terms(), self.query, self.panel, self.emit, ways=ways)
+        count, least = len(came.proposals.completions), self.options.min_successful_responses or LEAST
+        if not count:
+            made = await self._others(came)
+        elif count < least:
             made = await self._best(came, "one proposal is the answer")
         else:
             made = await self._made(came)
         how = made.aggregation and replace(made.aggregation, layers=came.layers)
-        return replace(lacking(made, *self.cast.lacking, *came.lacking), aggregation=how)
+        return replace(lacking(made, *self.cast.lacking, *self.scale.lacking, *came.lacking), aggregation=how)
 
-    def _route(self, names: Sequence[str]) -> Route:
-        asked, layers = tuple(dict.fromkeys(names)), self.layers
-        rounds = f"{layers} layers of " if layers > 1 else ""
-        by = f" by {self.cast.aggregators[0]}" if self.cast.aggregators and self.method != "voting" else ""
-        return Route(asked, f"{rounds}{len(names)} proposals from {len(asked)} experts, {self.method}{by}")
+    def _route(self) -> Route:
+        scale, asked = self.scale, tuple(dict.fromkeys(self.scale.names))
+        rounds = f"{scale.layers} layers of " if scale.layers > 1 else ""
+        by = f" by {scale.aggregators[0]}" if scale.aggregators and scale.method != "voting" else ""
+        what = f"{len(scale.names)} proposals from {len(asked)} experts, {scale.method}{by}{scale.said}"
+        return Route(asked, f"{rounds}{what}")
+
+    def _terms(self) -> list[Terms]:
+        """On which terms each layer proposes. That too few come is an error, or retried, in the first one only."""
+        scale, made = self.scale, []
+        for layer in range(scale.layers):
+            after = scale.layers - 1 - layer + (scale.method != "voting")
+            votes = scale.method == "voting" and not after
+            own = self.options if not layer else self.options.model_copy(update={"on_partial": None})
+            keep, wait = scale.keep[layer], ahead(self.query, after)
+            made.append(terms(scale.names, self.query, self.panel, own, votes=votes, ahead=wait, keep=keep))
+        return made
 
     async def _made(self, came: Layered) -> Completion:
         """The answer out of enough proposals, sent."""
-        if self.method == "voting":
+        method = self.scale.method
+        if method == "voting":
             return await present(await self._elected(came), self.query, self.emit)
-        if self.method == "selection":
-            return await self._chosen(came, self.cast.aggregators)
-        return await self._written(came)
-
-    async def _written(self, came: Layered) -> Completion:
-        proposals, writers = came.proposals, self.cast.aggregators
-        method: Literal["synthesis", "fusion"] = "fusion" if self.method == "fusion" else "synthesis"
-        written, failures = await composed(writers, proposals.completions, method, self.query, self.panel, self.emit)
-        failed = [f"{name} did not write ({reason(error)})" for name, error in failures]
-        if written is None:
-            why = "; ".join(failed) or "there is no expert that can write"
-            return await self._best(came, f"{why}, so one proposal is the answer")
-        failed += [f"{written.expert} wrote instead"] if failures else []
-        return lacking(replace(written, quorum=proposals.quorum(proposals.answered)), "; ".join(failed))
+        if method == "selection":
+            return await self._chosen(came, self.scale.aggregators)
+        if not self.scale.aggregators:
+            return await self._best(came, "there is no expert that can write, so one proposal is the answer")
+        try:
+            played = await composed(
+                self.scale.aggregators, came.proposals.completions, method, self.query, self.panel, self.emit
+            )
+        except (NoAnswer, BudgetExceeded) as error:
+            return await self._best(came, f"nobody wrote ({reason(error)}), so one proposal is the answer")
+        quorum = came.proposals.quorum(came.proposals.answered)
+        return lacking(replace(played.result, quorum=quorum), played.lacking)
 
     async def _elected(self, came: Layered) -> Completion:
         proposals = came.proposals
@@ -111,11 +117,11 @@ class _Run:
         """The best proposal, chosen without any call, because of `why`."""
         return lacking(await self._chosen(came, ()), why)
 
-    async def _others(self, names: Sequence[str], came: Layered) -> Completion:
+    async def _others(self, came: Layered) -> Completion:
         """When no proposal counts: the answer of an expert that was not asked, else the least bad of what came. Raises
         NoAnswer without either.
         """
-        others = [name for name in self.cast.aggregators if name not in names]
+        others = [name for name in self.cast.aggregators if name not in self.scale.names]
         if others:
             return await alone(others, "no proposal counts", self.query, self.panel, self.emit)
         came.proposals.require(self.panel)

@@ -83,8 +83,14 @@ def app_of(experts: Sequence[Scripted], config: Config | None = None) -> FastAPI
 
 @asynccontextmanager
 async def serving(experts: Sequence[Scripted], config: Config | None = None) -> AsyncGenerator[Server, None]:
-    """The application on a free port, until the end."""
-    app = app_of(experts, config)
+    """The application over these experts on a free port, until the end."""
+    async with listening(app_of(experts, config)) as url:
+        yield Server(url, experts={expert.card.name: expert for expert in experts})
+
+
+@asynccontextmanager
+async def listening(app: FastAPI) -> AsyncGenerator[str, None]:
+    """`app` on a free port, until the end: its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     web = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=5))
@@ -93,7 +99,7 @@ async def serving(experts: Sequence[Scripted], config: Config | None = None) -> 
         assert not task.done(), "the server did not start"
         await asyncio.sleep(0.005)
     try:
-        yield Server(f"http://127.0.0.1:{port}", experts={expert.card.name: expert for expert in experts})
+        yield f"http://127.0.0.1:{port}"
     finally:
         web.should_exit = True
         await task

@@ -2,11 +2,25 @@
 
 import asyncio
 import re
+import time
+from dataclasses import replace
 
 from mixture.errors import NoAnswer, StreamBroken
 from mixture.prompts import COMPOSING, WAYS
 from mixture.providers.scripted import scripted
-from mixture.types import Delta, ImagePart, Message, Query, Quorum, ResponseFormat, Sampling, TextPart, Tool
+from mixture.types import (
+    Delta,
+    ImagePart,
+    Limits,
+    Message,
+    Price,
+    Query,
+    Quorum,
+    ResponseFormat,
+    Sampling,
+    TextPart,
+    Tool,
+)
 
 ASKED = "Why is the sky blue?"
 WRITTEN = "Air scatters blue light most. It is 7 km high."
@@ -276,7 +290,7 @@ async def test_a_spare_writer_steps_in_before_the_first_token(run):
     assert done.told[-1][:2] == ("end", "s")
     assert done.completion.text == "The spare writes."
     assert done.completion.aggregation.by == "s"
-    assert done.completion.degraded == "w did not write (w is down); s wrote instead"
+    assert done.completion.degraded == "s stepped in for w (w is down)"
 
 
 async def test_when_nobody_writes_the_best_proposal_is_given(run):
@@ -284,7 +298,7 @@ async def test_when_nobody_writes_the_best_proposal_is_given(run):
     done = await run(NAME, a, b, failing("w"), asked=ASKED, **TWO)
     assert done.completion.expert == "a"
     assert done.completion.aggregation.by is None
-    assert "w did not write (w is down); a did not write (a is down)" in done.completion.degraded
+    assert "nobody wrote (no expert answered (w: w is down; a: a is down; b: b is down))" in done.completion.degraded
     assert "so one proposal is the answer" in done.completion.degraded
 
 
@@ -295,7 +309,56 @@ async def test_a_writer_that_breaks_off_ends_the_stream_but_not_a_whole_answer(r
     assert [event[0] for event in streamed.told[-2:]] == ["delta", "delta"]
     whole = await run(NAME, *three(scripted("w", WRITTEN, failure=broken)), asked=ASKED, stream=False, **TWO)
     assert whole.completion.expert in ("a", "b")
-    assert "w did not write (cut off)" in whole.completion.degraded
+    assert "stepped in for w (cut off)" in whole.completion.degraded
+
+
+async def test_where_nobody_can_write_the_best_proposal_is_given(run):
+    quoting = [scripted(name, "Air scatters blue light.") for name in "ab"]
+    for expert in quoting:
+        expert.card = replace(expert.card, provider="symbolic")
+    done = await run(NAME, *quoting, asked=ASKED)
+    assert done.completion.text == "Air scatters blue light."
+    assert "no expert that can write" in done.completion.degraded
+
+
+async def test_a_budget_shrinks_layers_then_proposals_then_drops_the_writer(run):
+    def experts(writer):
+        proposers = [scripted(f"e{i}", "Air scatters blue light.", price=Price(1, 10)) for i in range(4)]
+        return [*proposers, scripted("w", WRITTEN, price=Price(1, writer))]
+
+    async def within(usd, writer=10, **options):
+        # A proposal may cost 1 mUSD (100 tokens at 10 USD a million), and as much again per layer and for the writer.
+        query = Query((Message("user", ASKED),), Sampling(max_tokens=100), limits=Limits(max_cost_usd=usd))
+        names = ("e0", "e1", "e2", "e3")
+        more = {"proposer_models": names, "aggregator_model": "w", **options}
+        return await run(NAME, *experts(writer), query=query, wrapped=True, **more)
+
+    whole = await within(1.0, layers=2)
+    assert (whole.completion.aggregation.layers, whole.completion.degraded) == (2, None)
+    flat = await within(0.007, layers=2)
+    assert (flat.completion.aggregation.layers, flat.completion.expert) == (1, "w")
+    assert "1 of 2 layers" in flat.completion.degraded
+    fewer = await within(0.0045)
+    assert 2 <= fewer.completion.quorum.asked < 4 and fewer.completion.expert == "w"
+    assert "of 4 proposals are asked for" in fewer.completion.degraded
+    voted = await within(0.0045, writer=1_000)
+    assert (voted.completion.aggregation.method, voted.completion.aggregation.by) == ("voting", None)
+    assert "a vote takes the place of the writer" in voted.completion.degraded
+    unjudged = await within(0.0045, writer=1_000, aggregation_strategy="selection")
+    assert unjudged.completion.aggregation.method == "selection"
+    assert "nobody judges" in unjudged.completion.degraded
+    kinds = {event.kind for done in (flat, fewer, voted, unjudged) for event in done.events if hasattr(event, "kind")}
+    assert kinds == {"shrunk"}
+
+
+async def test_a_writer_that_does_not_begin_in_time_leaves_a_proposal(run):
+    a, b, _ = three()
+    stuck = scripted("w", gate=asyncio.Event())
+    query = Query((Message("user", ASKED),), limits=Limits(deadline=time.time() + 0.5), stream=True)
+    done = await run(NAME, a, b, stuck, query=query, **TWO)
+    assert done.completion.expert in ("a", "b")
+    assert "it had not begun when the time was nearly over" in done.completion.degraded
+    assert stuck.counts.cancelled == 1
 
 
 async def test_a_named_expert_that_can_not_take_part_is_said(run):

@@ -125,7 +125,7 @@ async def test_nonsense_leads_to_a_choice_without_a_judge(run, said):
     done = await judged(run, judge)
     assert done.completion.text == GOOD
     assert done.completion.aggregation.by is None
-    assert "j did not judge (no verdict that can be used" in done.completion.degraded
+    assert "j: no verdict that can be used" in done.completion.degraded
     assert "compared without a judge" in done.completion.degraded
 
 
@@ -135,7 +135,7 @@ async def test_a_spare_judge_steps_in(run):
     done = await judged(run, down, spare)
     assert done.completion.text == TEXTS["a"]
     assert done.completion.aggregation.by == "spare"
-    assert done.completion.degraded == "j did not judge (j is down)"
+    assert done.completion.degraded == "spare stepped in for j (j is down)"
 
 
 async def test_nobody_judges_what_it_proposed(run):

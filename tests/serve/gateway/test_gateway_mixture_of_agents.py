@@ -1,0 +1,170 @@
+"""mixture_of_agents over HTTP: real upstream calls to stand-ins of different speed, read with the official client."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import pytest
+from openai import APIError, AsyncOpenAI
+
+from deployments.http.app import create_app
+from mixture import Mixture
+from mixture.simulation import StandIn
+from tests.serve.gateway.inprocess import KEY, Vectors, listening
+
+ASK = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why is the sky blue?"}]
+SAID = "Air scatters blue light most of all."
+WRITTEN = f"{SAID} It is 7 km high."
+VERDICT = '{"scores": {"A": 3, "B": 3}, "best": "A"}'
+
+
+@dataclass
+class Served:
+    """A client of a server, and the stand-ins behind it."""
+
+    client: AsyncOpenAI
+    quick: StandIn
+    slow: StandIn
+    writer: StandIn
+    breaking: StandIn
+
+    @property
+    def asked(self) -> tuple[StandIn, ...]:
+        return self.quick, self.slow, self.writer, self.breaking
+
+    def counted(self) -> tuple[int, int, int]:
+        """What the stand-ins sent and took, by their own counts."""
+        stats = [upstream.stats for upstream in self.asked]
+        prompt, completion = sum(s.prompt_tokens for s in stats), sum(s.completion_tokens for s in stats)
+        return prompt, completion, prompt + completion
+
+
+def expert(name: str, upstream: StandIn) -> dict[str, object]:
+    return {"name": name, "provider": "openai", "model": name, "base_url": upstream.base_url, "api_key": "none"}
+
+
+@pytest.fixture
+async def served() -> AsyncGenerator[Served, None]:
+    with (
+        StandIn(text=SAID) as quick,
+        StandIn(text="Dust does it.", delay=0.3) as slow,
+        StandIn(text={"Your verdict:": VERDICT, "": WRITTEN}, rate=25) as writer,
+        StandIn(text=WRITTEN, failure={"error": "StreamBroken", "after": 3}) as breaking,
+    ):
+        two = {"strategy": "mixture_of_agents", "proposer_models": ["quick", "slow"]}
+        config = {
+            "experts": [
+                expert(name, upstream)
+                for name, upstream in (("quick", quick), ("slow", slow), ("writer", writer), ("breaking", breaking))
+            ],
+            "aliases": {
+                "panel": {**two, "aggregator_model": "writer"},
+                "layered": {**two, "aggregator_model": "writer", "layers": 2},
+                "broken": {**two, "aggregator_model": "breaking"},
+                "judged": {**two, "aggregator_model": "writer", "aggregation_strategy": "selection"},
+            },
+            "server": {"log": "off", "keepalive": 0.1},
+            "defaults": {"num_retries": 0},
+        }
+        mixture = Mixture.from_config(config)
+        app = create_app(mixture, Vectors(), mixture.config.server, [KEY])
+        async with (
+            listening(app) as url,
+            AsyncOpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0) as client,
+        ):
+            yield Served(client, quick, slow, writer, breaking)
+
+
+async def test_the_stream_begins_before_any_proposal_and_passes_the_writer_s_tokens_on(served):
+    stream = await served.client.chat.completions.create(
+        model="panel", messages=ASK, stream=True, stream_options={"include_usage": True}
+    )
+    chunks, begun_before, written_before = [], None, []
+    async for chunk in stream:
+        if begun_before is None:
+            begun_before = served.slow.stats.answered
+        if chunk.choices and chunk.choices[0].delta.content:
+            written_before.append(served.writer.stats.answered)
+        chunks.append(chunk)
+    assert begun_before == 0, "the role chunk comes while the experts are at work"
+    assert len(written_before) == len(WRITTEN.split())
+    assert written_before[:3] == [0, 0, 0], "tokens are passed on while the writer still writes"
+    text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    assert text == WRITTEN
+    usage = chunks[-1].usage
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == served.counted()
+    types = [c.model_extra["mixture"]["type"] for c in chunks if "type" in (c.model_extra or {}).get("mixture", {})]
+    assert types == ["routed", "proposed", "proposed"]
+
+
+async def test_the_last_chunks_carry_annotations_and_the_report(served):
+    stream = await served.client.chat.completions.create(model="panel", messages=ASK, stream=True)
+    chunks = [chunk async for chunk in stream]
+    last = chunks[-1]
+    report = last.model_extra["mixture"]
+    assert last.choices[0].finish_reason == "stop"
+    notes = chunks[-2].choices[0].delta.model_extra["annotations"]
+    assert not any("annotations" in (c.choices[0].delta.model_extra or {}) for c in chunks[:-2])
+    numbers = {source["expert"]: source["number"] for source in report["aggregation"]["proposals"]}
+    first, second = (note["proposal_support"] for note in notes)
+    assert WRITTEN[first["start_index"] : first["end_index"]] == SAID
+    assert first["proposals"] == [numbers["quick"]]
+    assert (second["proposals"], second["supported"]) == ([], False)
+    assert (report["aggregation"]["method"], report["aggregation"]["by"]) == ("synthesis", "writer")
+    assert [(call["name"], call["role"]) for call in report["experts"]] == [
+        ("quick", "proposer"),
+        ("slow", "proposer"),
+        ("writer", "writer"),
+    ]
+    assert report["strategy_executed"] == "mixture_of_agents"
+
+
+@pytest.mark.parametrize("model", ["panel", "layered", "judged"])
+async def test_usage_is_what_the_upstreams_counted(served, model):
+    answer = await served.client.chat.completions.create(model=model, messages=ASK)
+    usage = answer.usage
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == served.counted()
+    calls = {"panel": 3, "layered": 5, "judged": 4}[model]
+    assert sum(upstream.stats.requests for upstream in served.asked) == calls == len(answer.mixture["experts"])
+
+
+async def test_a_whole_answer_has_its_annotations(served):
+    answer = await served.client.chat.completions.create(model="panel", messages=ASK)
+    assert answer.choices[0].message.content == WRITTEN
+    assert [note.type for note in answer.choices[0].message.annotations] == ["proposal_support"] * 2
+
+
+async def test_a_judge_is_named_and_its_calls_are_its_own(served):
+    answer = await served.client.chat.completions.create(model="judged", messages=ASK)
+    report = answer.mixture
+    assert answer.choices[0].message.content in (SAID, "Dust does it.")
+    assert report["aggregation"]["by"] == "writer"
+    assert [call["role"] for call in report["experts"]].count("judge") == 2
+
+
+async def test_a_writer_that_breaks_off_ends_the_stream_with_an_error(served):
+    stream = await served.client.chat.completions.create(model="broken", messages=ASK, stream=True)
+    texts = []
+    with pytest.raises(APIError) as raised:
+        async for chunk in stream:
+            texts.append(chunk.choices[0].delta.content or "")
+    assert "".join(texts).strip() == " ".join(WRITTEN.split()[:3])
+    assert raised.value.code == "stream_broken"
+
+
+async def test_without_a_stream_another_one_writes_and_all_is_paid_for(served):
+    answer = await served.client.chat.completions.create(model="broken", messages=ASK)
+    report = answer.mixture
+    assert answer.choices[0].message.content
+    assert "stepped in for breaking" in report["degraded"]
+    assert [call["outcome"] for call in report["experts"] if call["name"] == "breaking"] == ["error"]
+
+
+async def test_it_is_a_model_like_any_other(served):
+    listed = {model.id: model for model in (await served.client.models.list()).data}
+    assert listed["mixture_of_agents"].model_extra["kind"] == "strategy"
+    assert "propose" in listed["mixture_of_agents"].model_extra["description"]
+    answer = await served.client.chat.completions.create(model="mixture_of_agents", messages=ASK)
+    assert answer.choices[0].message.content
+    assert answer.mixture["quorum"]["answered"] >= 2
