@@ -6,7 +6,9 @@ import asyncio
 import json
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -42,10 +44,10 @@ class Client:
     takes as little as may be of a machine that it shares with what it measures.
     """
 
-    def __init__(self, server: Running, model: str, measured: Streams) -> None:
+    def __init__(self, server: Running, model: str, measured: Streams, more: Mapping[str, Any] | None = None) -> None:
         address = urlsplit(server.url)
         self._host, self._port = str(address.hostname), int(address.port or 80)
-        body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "Count."}]}
+        body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "Count."}], **(more or {})}
         data = json.dumps(body).encode()
         head = (
             f"POST /v1/chat/completions HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
@@ -89,12 +91,14 @@ async def _drained(reader: asyncio.StreamReader, last: bytes) -> bool:
     return True
 
 
-async def measure(server: Running, model: str, clients: int, times: int) -> Streams:
-    """`clients` connections at once, each asking for `times` streams."""
+async def measure(
+    server: Running, model: str, clients: int, times: int, more: Mapping[str, Any] | None = None
+) -> Streams:
+    """`clients` connections at once, each asking for `times` streams, with `more` fields in the request."""
     measured = Streams()
     started = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for _ in range(clients):
-            group.create_task(Client(server, model, measured).ask(times))
+            group.create_task(Client(server, model, measured, more).ask(times))
     measured.seconds = time.perf_counter() - started
     return measured

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deployments.engine.scaling import POLICY
 from mixture.config import EngineConfig
 
 CPU_CACHE_BYTES = 1 << 30
@@ -85,7 +86,7 @@ def scaled(engine: EngineConfig) -> dict[str, Any]:
     wanted = engine.autoscaling_config
     if wanted is None:
         return {"num_replicas": engine.replicas or 1}
-    made = wanted.model_dump()
+    made = {"policy": {"policy_function": POLICY}, **wanted.model_dump()}
     if wanted.target_ongoing_requests is None:
         made["target_ongoing_requests"] = max(1, (engine.max_num_seqs or SEQUENCES) // 2)
     return {"autoscaling_config": made}

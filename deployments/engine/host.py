@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ray import serve
 
 from deployments.engine.arguments import engine_arguments
+from deployments.engine.scaling import BUSY
 from deployments.expert import Batch, batches
 from mixture.config import ConfigError, EngineConfig, ExpertConfig
 from mixture.errors import ExpertUnavailable
@@ -111,6 +112,10 @@ class HostedEngine:
             raise RuntimeError("the engine's process is gone")
         if self._again is not None and time.monotonic() > self._again:
             raise RuntimeError("the engine did not start")
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """What Serve's autoscaler is told of this replica; see `deployments.engine.scaling`."""
+        return {BUSY: self._engine.load.busy if self._engine is not None else 0.0}
 
     def __del__(self) -> None:
         if (engine := getattr(self, "_engine", None)) is not None:

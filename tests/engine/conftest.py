@@ -11,7 +11,7 @@ from tests.engine import tiny_model
 from tests.serve.real import start
 
 ENGINE = {
-    "max_model_len": 1024,
+    "max_model_len": tiny_model.WINDOW,
     "max_num_seqs": 16,
     "gpus": 0,
     "kv_cache_bytes": 64 << 20,
@@ -23,7 +23,8 @@ ENGINE = {
 
 FROM_ZERO = {
     "min_replicas": 0,
-    "max_replicas": 1,
+    "max_replicas": 2,
+    "target_ongoing_requests": 1000,  # so that only the engine's own load asks for a second one
     "upscale_delay_s": 0,
     "downscale_delay_s": 3,
     "metrics_interval_s": 1,
@@ -67,7 +68,7 @@ def engines(models, tmp_path_factory):
                     "experts": [
                         vllm("tiny", models / "tiny", skills=["general"]),
                         vllm("other", models / "other", skills=["general"], engine={"replicas": 2}),
-                        vllm("sleepy", models / "other", engine={"autoscaling_config": FROM_ZERO}),
+                        vllm("sleepy", models / "other", engine={"autoscaling_config": FROM_ZERO, "max_num_seqs": 4}),
                         {"name": "adapted", "provider": "lora", "expert": "tiny", "model": str(models / "adapter")},
                         {"name": "misfit", "provider": "lora", "expert": "tiny", "model": str(models / "misfit")},
                         vllm("absent", models / "nowhere"),

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FLAG = {"type": "object", "properties": {"on": {"type": "boolean"}}, "required": ["on"], "additionalProperties": False}
 SWITCH = Tool("switch", "Turns it on or off", FLAG)
-ENDLESS = Sampling(max_tokens=900, extra={"ignore_eos": True})
+ENDLESS = Sampling(max_tokens=30_000, extra={"ignore_eos": True})
 
 
 @contextmanager
@@ -154,9 +154,9 @@ async def test_tokens_of_a_known_prefix_are_counted_as_cached(engine):
 @pytest.mark.parametrize(
     ("query", "said", "code"),
     [
-        (asking("word " * 3000), "longer than the context window of tiny", "context_length_exceeded"),
+        (asking("word " * 40_000), "longer than the context window of tiny", "context_length_exceeded"),
         (asking(sampling=Sampling(extra={"min_p": 7})), "min_p", None),
-        (asking(sampling=Sampling(max_tokens=5000)), "max_tokens", None),
+        (asking(sampling=Sampling(max_tokens=50_000)), "max_tokens", None),
         (asking(response_format=ResponseFormat("json_schema", "x", {"type": "nonsense"})), "", None),
         (asking(sampling=Sampling(logprobs=True, top_logprobs=5000)), "logprobs", None),
     ],
@@ -179,7 +179,7 @@ async def idle(engine):
 @pytest.mark.parametrize("n", [1, 3])
 async def test_closing_takes_the_request_out_of_the_engine(engine, n):
     await idle(engine)
-    stream = engine.stream(asking(sampling=Sampling(max_tokens=900, n=n, extra={"ignore_eos": True}), stream=True))
+    stream = engine.stream(asking(sampling=Sampling(max_tokens=30_000, n=n, extra={"ignore_eos": True}), stream=True))
     for _ in range(5):
         await anext(stream)
     assert engine.load.running == n

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(600)
 
 ASK = [{"role": "user", "content": "hello there"}]
 GREEDY = {"temperature": 0, "max_tokens": 12}
-ENDLESS = {"max_tokens": 900, "extra_body": {"ignore_eos": True}}
+ENDLESS = {"max_tokens": 30_000, "extra_body": {"ignore_eos": True}}
 FLAG = {"type": "object", "properties": {"on": {"type": "boolean"}}, "required": ["on"], "additionalProperties": False}
 
 
@@ -39,7 +39,7 @@ def processes(engines, *words):
 
 
 def maps(pid):
-    """The files that a process has in its memory: of vLLM its compiled parts."""
+    """The files that a process has in its memory."""
     return Path(f"/proc/{pid}/maps").read_text()
 
 
@@ -111,14 +111,14 @@ async def test_what_can_t_run_says_why_at_once(sdk, name, said):
 
 async def test_a_request_that_is_too_long_is_named_as_such(sdk):
     with pytest.raises(openai.BadRequestError) as raised:
-        await sdk.create(model="tiny", messages=[{"role": "user", "content": "word " * 3000}])
+        await sdk.create(model="tiny", messages=[{"role": "user", "content": "word " * 40_000}])
     assert (raised.value.code, raised.value.param) == ("context_length_exceeded", "messages")
 
 
 async def running(sdk, engines, name="tiny"):
-    """Requests in the engine of `name`, this one's own left out: what comes with its answer says so."""
+    """Requests in the engine of `name`, as comes with an answer; that one's own is counted or not yet."""
     await sdk.create(model=name, messages=ASK, max_tokens=2)
-    return (await state(engines, name))["engine"]["running"] - 1
+    return (await state(engines, name))["engine"]["running"]
 
 
 async def until(condition, seconds=20):
@@ -132,10 +132,10 @@ async def test_a_client_that_leaves_takes_its_request_out_of_the_engine(sdk, eng
     tasks = [asyncio.create_task(_read(sdk, stream)) for _ in range(8)]
 
     async def busy():
-        return await running(sdk, engines) == 8
+        return await running(sdk, engines) >= 8
 
     async def free():
-        return await running(sdk, engines) == 0
+        return await running(sdk, engines) <= 1
 
     await until(busy)
     for task in tasks:
@@ -144,8 +144,8 @@ async def test_a_client_that_leaves_takes_its_request_out_of_the_engine(sdk, eng
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _read(sdk, stream):
-    answer = await sdk.create(model="tiny", messages=ASK, stream=stream, **ENDLESS)
+async def _read(sdk, stream, model="tiny"):
+    answer = await sdk.create(model=model, messages=ASK, stream=stream, **ENDLESS)
     if stream:
         async for _ in answer:
             continue
@@ -154,8 +154,9 @@ async def _read(sdk, stream):
 def test_neither_gateway_nor_controller_has_vllm_in_it(engines):
     others = processes(engines, "ServeReplica:mixture:gateway") | processes(engines, "ServeController")
     assert len(others) >= 2
-    assert {pid for pid in others if "/vllm/" in maps(pid)} == set()
-    assert all("/vllm/" in maps(pid) for pid in processes(engines, "ServeReplica:mixture:expert-tiny"))
+    torch = "libtorch_cpu.so"  # vLLM can't be imported without it
+    assert {pid for pid in others if torch in maps(pid)} == set()
+    assert all(torch in maps(pid) for pid in processes(engines, "ServeReplica:mixture:expert-tiny"))
 
 
 async def test_replicas_share_the_load(sdk, engines):
@@ -192,7 +193,7 @@ async def test_an_engine_that_is_killed_is_replaced(sdk, engines):
             continue
     assert broken.value.code == "stream_broken"
     errors = await recovered(sdk, "tiny")
-    assert {error.code for error in errors} <= {"expert_unavailable", "expert_timeout", "circuit_open"}
+    assert {error.code for error in errors} <= {"expert_unavailable", "expert_timeout", "cooling_down"}
     assert (await sdk.create(model="adapted", messages=ASK, **GREEDY)).choices[0].message.content
     assert victims.isdisjoint(children(engines, "tiny", "EngineCore"))
 
@@ -209,13 +210,24 @@ async def test_a_replica_that_is_killed_is_replaced_and_leaves_no_engine(sdk, en
     await until(gone)
 
 
-async def test_a_sleeping_engine_wakes_and_sleeps_again(sdk, engines):
+async def test_a_sleeping_engine_wakes_grows_by_its_own_load_and_sleeps_again(sdk, engines):
+    def replicas():
+        return len(processes(engines, "ServeReplica:mixture:expert-sleepy"))
+
     async def asleep():
-        return processes(engines, "ServeReplica:mixture:expert-sleepy") == {}
+        return replicas() == 0
+
+    async def grown():
+        return replicas() == 2
 
     await until(asleep, 120)
     answer = await sdk.create(model="sleepy", messages=ASK, timeout=240, max_tokens=3)
     assert answer.usage.completion_tokens == 3
     assert len(children(engines, "sleepy", "EngineCore")) == 1
-    await until(asleep, 120)
+    tasks = [asyncio.create_task(_read(sdk, True, "sleepy")) for _ in range(12)]
+    await until(grown, 120)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await until(asleep, 180)
     assert (await sdk.create(model="says", messages=ASK)).choices[0].message.content == "still here"

@@ -31,6 +31,8 @@ CORPUS = [
     "user assistant system tool 0123456789 + - * / = < > ( ) [ ] { } : ; , . ?",
 ]
 LAYERS, HIDDEN, HEADS = 2, 64, 2
+WINDOW = 32_768
+"""Long enough for requests that do not end by themselves while a test looks."""
 
 
 def make(folder: Path, seed: int = 0, hidden: int = HIDDEN) -> Path:
@@ -48,7 +50,7 @@ def make(folder: Path, seed: int = 0, hidden: int = HIDDEN) -> Path:
         num_hidden_layers=LAYERS,
         num_attention_heads=HEADS,
         num_key_value_heads=1,
-        max_position_embeddings=2048,
+        max_position_embeddings=WINDOW,
         tie_word_embeddings=False,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
@@ -75,7 +77,7 @@ def _tokenizer():
         tokenizer_object=tokenizer,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
-        model_max_length=2048,
+        model_max_length=WINDOW,
         chat_template=TEMPLATE,
     )
 

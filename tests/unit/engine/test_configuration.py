@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from deployments.engine.arguments import default_gpus, engine_arguments, environment, reserved, scaled
+from deployments.engine.scaling import BUSY, by_load, wanted
+from deployments.loads import Reports
 from mixture.config import ConfigError, EngineConfig, parse
 from mixture.providers import Context, create
 from mixture.providers.vllm import arguments
+from mixture.types import EngineLoad
 
 HOUSE = {"name": "house", "provider": "vllm", "model": "/models/house"}
 
@@ -119,7 +124,62 @@ def test_how_many_replicas():
 def test_serve_takes_what_is_said():
     from ray.serve.config import AutoscalingConfig
 
-    AutoscalingConfig(**scaled(EngineConfig(autoscaling_config={"max_replicas": 3}))["autoscaling_config"])
+    made = AutoscalingConfig(**scaled(EngineConfig(autoscaling_config={"max_replicas": 3}))["autoscaling_config"])
+    assert made.policy.policy_function is not None
+
+
+@pytest.mark.parametrize(
+    ("requests", "busy", "replicas"),
+    [
+        (0, [], 0),
+        (0, [0.0], 0),
+        (64, [0.4, 0.4], 2.0),
+        (2, [1.6], 2.0),  # two long requests fill the KV cache
+        (96, [1.6], 3.0),
+    ],
+)
+def test_replicas_by_requests_and_by_the_engines_own_load(requests, busy, replicas):
+    assert wanted(requests, 32, busy) == pytest.approx(replicas)
+
+
+def test_the_policy_reads_what_serve_tells_it():
+    config = SimpleNamespace(get_target_ongoing_requests=lambda: 4)
+    told = SimpleNamespace(total_num_requests=8, aggregated_metrics={BUSY: {"a": 2.0, "b": 1.2}}, config=config)
+    assert by_load(told) == (pytest.approx(4.0), {})
+    untold = SimpleNamespace(total_num_requests=8, aggregated_metrics=None, config=config)
+    assert by_load(untold) == (2.0, {})
+
+
+@pytest.mark.parametrize(
+    ("load", "busy"),
+    [
+        (EngineLoad(), 0.0),
+        (EngineLoad(running=4, places=16), 0.25),
+        (EngineLoad(running=4, places=16, kv_use=0.9), 0.9),
+        (EngineLoad(running=16, waiting=16, places=16), 2.0),
+        (EngineLoad(running=2, waiting=4, places=16, kv_use=1.0), 3.0),  # the cache is the limit
+        (EngineLoad(waiting=3, places=16), 3.0),
+    ],
+)
+def test_how_busy_an_engine_is(load, busy):
+    assert load.busy == busy
+
+
+def test_reports_of_replicas_add_up_and_grow_old(monkeypatch):
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr("deployments.loads.time.monotonic", lambda: clock.now)
+    reports = Reports()
+    assert reports.engine() is None
+    reports.note(EngineLoad("a", running=9, places=16))
+    reports.note(EngineLoad("a", running=2, places=16, kv_use=0.5))
+    clock.now += 3
+    reports.note(EngineLoad("b", running=6, waiting=1, places=16, prefix_hits=7))
+    total = reports.engine()
+    assert (total.running, total.waiting, total.places, total.kv_use, total.prefix_hits) == (8, 1, 32, 0.25, 7)
+    clock.now += 3
+    assert reports.engine().running == 6
+    clock.now += 3
+    assert reports.engine() is None
 
 
 def test_gpus_are_taken_where_there_are_some():
