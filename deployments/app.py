@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ray import serve
 from ray.serve import Application
 
+from actors.feedback import FeedbackActor
 from actors.retrieval import RetrievalActor
 from deployments.aggregator import HostedAggregator
 from deployments.decomposer import HostedDecomposer
@@ -48,11 +50,24 @@ def build(args: dict[str, Any]) -> Application:
         experts={**hosted, **engines},
         adapters={e.name: e.expert for e in config.experts if e.provider == "lora" and e.expert in engines},
         unplaced=unplaced,
-        parts={"retrieval": retrieval, **{name: _part(name, config, retrieval) for name in config.hosted}},
+        parts={
+            "retrieval": retrieval,
+            **{name: _part(name, config, retrieval) for name in config.hosted},
+            **_desk(config),
+        },
     )
     # The gateway sheds load by itself, with an error that clients understand: Serve's own limit lies above its.
     limit = 2 * config.server.max_concurrent_requests
     return _deployment(Gateway, "gateway", limit).bind(config, parts)
+
+
+def _desk(config: Config) -> dict[str, Application]:
+    """The feedback desk, where feedback is switched on: one replica, whatever is configured for others."""
+    folder = config.feedback.folder
+    if folder is None:
+        return {}
+    feedback = config.feedback.model_copy(update={"folder": str(Path(folder).absolute())})
+    return {"feedback": _deployment(FeedbackActor, "feedback", AT_ONCE, num_replicas=1).bind(feedback, config.router)}
 
 
 def _deployment(hosted: Any, name: str, at_once: int, **more: Any) -> serve.Deployment:

@@ -30,10 +30,16 @@ class Gateway:
         gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
         self._config = config
         self._embedder = hosted.embedder
+        self._feedback = hosted.feedback
         self._mixture = Mixture.from_config(config, hosts=hosted.hosts())
         hosted.warm()
 
     def __serve_build_asgi_app__(self) -> FastAPI:  # the name is Ray Serve's
         return create_app(
-            self._mixture, self._embedder, self._config.server, self._config.server.api_keys, writes_ids=False
+            self._mixture,
+            self._embedder,
+            self._config.server,
+            self._config.server.api_keys,
+            feedback=self._feedback,
+            writes_ids=False,
         )

@@ -17,7 +17,9 @@ from typing import Any
 from deployments.loads import Reports
 from mixture.assembly import Hosts
 from mixture.errors import ExpertUnavailable, MixtureError, Overloaded, StreamBroken
+from mixture.feedback import Note, Receipt, Remembered
 from mixture.providers.vllm import UnhostedEngine
+from mixture.routing.calibration import Calibration
 from mixture.types import (
     Chunk,
     Completion,
@@ -152,6 +154,32 @@ class RemoteAggregator:
         return verdict
 
 
+class RemoteFeedback:
+    """The feedback desk behind a handle to `actors.feedback.FeedbackActor`."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    async def remember(self, requests: Sequence[Remembered]) -> None:
+        """See `mixture.feedback.FeedbackHost`."""
+        await _called("feedback desk", self._handle.remember.remote(list(requests)))
+
+    async def give(self, note: Note) -> Receipt:
+        """See `mixture.feedback.FeedbackHost`."""
+        receipt: Receipt = await _called("feedback desk", self._handle.give.remote(note))
+        return receipt
+
+    async def newer(self, version: str | None) -> Calibration | None:
+        """See `mixture.feedback.FeedbackHost`."""
+        found: Calibration | None = await _called("feedback desk", self._handle.newer.remote(version))
+        return found
+
+    async def facts(self) -> dict[str, Any]:
+        """See `mixture.feedback.FeedbackHost`."""
+        found: dict[str, Any] = await _called("feedback desk", self._handle.facts.remote())
+        return found
+
+
 class RemoteRetriever:
     """A retriever behind a handle to `actors.retrieval.RetrievalActor`."""
 
@@ -194,6 +222,12 @@ class Hosted:
     def embedder(self) -> RemoteEmbedder:
         """The embedder that all processes share."""
         return RemoteEmbedder(self.parts["retrieval"])
+
+    @property
+    def feedback(self) -> RemoteFeedback | None:
+        """The feedback desk, where there is one."""
+        handle = self.parts.get("feedback")
+        return None if handle is None else RemoteFeedback(handle)
 
     def warm(self) -> None:
         """Have the embedder's model loaded and the documents indexed now, without waiting for it."""

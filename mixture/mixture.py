@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixture import assembly
 from mixture.config import Config, load, parse
@@ -22,6 +22,11 @@ from mixture.streams import drive
 from mixture.trace import Trace
 from mixture.types import Answered, Completion, Emit, Event, Message, Panel, Query, Report
 
+if TYPE_CHECKING:
+    from mixture.routing.calibration import Calibration
+
+_AROUND = ("inner", "quiet", "first")
+"""The names under which routers hold the router that they stand around."""
 Asked = str | Query | Sequence[Message | Mapping[str, Any]]
 
 
@@ -145,6 +150,15 @@ class Mixture:
             for _ in range(max(1, concurrency)):
                 group.create_task(work())
         return [results[index] for index in sorted(results)]
+
+    def adopt(self, calibration: Calibration) -> None:
+        """Route by `calibration` from now on, where the learned router runs in this process."""
+        router: Any = self.panel.router
+        while router is not None:
+            if hasattr(router, "calibration"):
+                router.calibration = calibration
+                return
+            router = next((part for name in _AROUND if (part := getattr(router, name, None)) is not None), None)
 
     def describe(self) -> dict[str, Any]:
         """What is configured and available: experts, strategies, aliases. Plain data, ready for JSON."""

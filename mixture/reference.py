@@ -20,6 +20,7 @@ from mixture.config import (
     DocumentsConfig,
     EngineConfig,
     ExpertConfig,
+    FeedbackConfig,
     LimitsConfig,
     PriceConfig,
     Resilience,
@@ -43,6 +44,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("server", ServerConfig),
     ("documents", DocumentsConfig),
     ("router", RouterConfig),
+    ("feedback", FeedbackConfig),
     ("decomposer", DecomposerConfig),
     ("aggregator", AggregatorConfig),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -20,13 +20,15 @@ from deployments.http.docs import add_docs
 from deployments.http.embeddings import Embeddings
 from deployments.http.errors import add_error_responses
 from deployments.http.estimates import Estimates
-from deployments.http.gate import Gate, Load
+from deployments.http.feedback import Feedback
+from deployments.http.gate import Endpoint, Gate, Load
 from deployments.http.information import Information, add_information
 from deployments.http.routes import ESTIMATES, SCHEMES, declare
 from deployments.http.websocket import ChatSocket
 from mixture import Mixture, __version__
 from mixture.api.models import ModelList
 from mixture.config import ServerConfig
+from mixture.feedback import FeedbackHost
 from mixture.types import Embedder
 
 DESCRIPTION = (
@@ -63,27 +65,48 @@ def _counted(mixture: Mixture, server: ServerConfig) -> Load:
     return load
 
 
+def _endpoints(
+    mixture: Mixture, embedder: Embedder | None, server: ServerConfig, desk: Feedback
+) -> Mapping[str, Endpoint]:
+    """What the gate answers itself, by path."""
+    return {
+        "/v1/chat/completions": Completions(mixture, server, OPENAI, desk),
+        "/v1/messages": Completions(mixture, server, ANTHROPIC, desk),
+        "/v1/embeddings": Embeddings(embedder, server),
+        "/v1/mixture/feedback": desk,
+        **dict.fromkeys(ESTIMATES, Estimates(mixture, server)),
+    }
+
+
 def create_app(
-    mixture: Mixture, embedder: Embedder | None, server: ServerConfig, keys: Sequence[str], *, writes_ids: bool = True
+    mixture: Mixture,
+    embedder: Embedder | None,
+    server: ServerConfig,
+    keys: Sequence[str],
+    *,
+    feedback: FeedbackHost | None = None,
+    writes_ids: bool = True,
 ) -> FastAPI:
     """The whole application. Raises ValueError without a key.
 
-    `embedder` None leaves `/v1/embeddings` out. `writes_ids` False leaves the header x-request-id to whoever hosts the
-    application (Ray Serve writes it by itself).
+    `embedder` None leaves `/v1/embeddings` out, `feedback` None what users say of answers. `writes_ids` False leaves
+    the header x-request-id to whoever hosts the application (Ray Serve writes it by itself).
     """
     log = open_log(server.log, os.environ)
     models = ModelList(mixture.config, mixture.models, int(time.time()), embeds=embedder is not None)
-    information = Information(mixture, models)
+    information = Information(mixture, models, feedback)
+    desk = Feedback(feedback, mixture, server, mixture.config.feedback)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         app.openapi()  # made and kept now: it takes a while, and no request should wait for it
         information.ready = True
-        warming = asyncio.create_task(mixture.warm())
+        working = [asyncio.create_task(mixture.warm()), asyncio.create_task(desk.follow())]
         yield
         information.ready = False
-        warming.cancel()
-        await asyncio.wait([warming])
+        for task in working:
+            task.cancel()
+        await asyncio.wait(working)
         await mixture.close()
         if log is not None:
             log.close()
@@ -98,12 +121,7 @@ def create_app(
     add_error_responses(app)
     app.gate = Gate(
         app=super(GatedApp, app).__call__,
-        endpoints={
-            "/v1/chat/completions": Completions(mixture, server, OPENAI),
-            "/v1/messages": Completions(mixture, server, ANTHROPIC),
-            "/v1/embeddings": Embeddings(embedder, server),
-            **dict.fromkeys(ESTIMATES, Estimates(mixture, server)),
-        },
+        endpoints=_endpoints(mixture, embedder, server, desk),
         socket=ChatSocket(mixture, server, checked, load, log),
         keys=checked,
         load=load,

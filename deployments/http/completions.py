@@ -9,6 +9,7 @@ from typing import Protocol
 from deployments.http.connection import Receive, Send, Watch, read_body
 from deployments.http.errors import send_bytes
 from deployments.http.exchange import Exchange, report_headers
+from deployments.http.feedback import Feedback
 from deployments.http.sse import Writer, send_stream
 from mixture import Mixture
 from mixture.api.anthropic_answers import MessageStream, encode_message
@@ -66,10 +67,11 @@ ANTHROPIC = Wire(parse_messages, encode_message, _message_stream)
 class Completions:
     """Answers requests in one protocol."""
 
-    def __init__(self, mixture: Mixture, server: ServerConfig, wire: Wire) -> None:
+    def __init__(self, mixture: Mixture, server: ServerConfig, wire: Wire, feedback: Feedback | None = None) -> None:
         self._mixture = mixture
         self._server = server
         self._wire = wire
+        self._feedback = feedback
 
     async def __call__(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         """Answer one request. Raises MixtureError while nothing has been sent, ClientGone when nobody listens."""
@@ -84,6 +86,8 @@ class Completions:
                 await self._stream(exchange, asked, send)
             else:
                 await self._whole(exchange, asked, send)
+        if self._feedback is not None:
+            self._feedback.answered(exchange, asked.query)
 
     async def _whole(self, exchange: Exchange, asked: Asked, send: Send) -> None:
         trace = exchange.trace

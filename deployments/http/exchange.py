@@ -38,6 +38,8 @@ class Exchange:
     prompt: str | None = None
     answer: str | None = None
     report: Report | None = None
+    writer: str | None = None
+    """The expert whose answer it is, or several joined by "+"."""
     writes_id: bool = True
 
     @property
@@ -56,6 +58,7 @@ class Exchange:
         """Keep the report, and the answer if the prompt was kept."""
         if isinstance(event, Answered):
             self.report = event.report
+            self.writer = event.completion.expert
             if self.prompt is not None:
                 self.answer = event.completion.text
 

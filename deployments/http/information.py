@@ -11,6 +11,7 @@ from mixture import Mixture, __version__
 from mixture.api.errors import ErrorBody
 from mixture.api.models import ModelList
 from mixture.api.schemas import Health, ModelEntry, ModelPage, Strategies
+from mixture.feedback import FeedbackHost
 
 ERRORS: dict[int | str, dict[str, Any]] = {401: {"model": ErrorBody, "description": "No key, or a wrong one"}}
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ErrorBody, "description": "There is no such model"}}
@@ -20,10 +21,11 @@ NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": Health, "descriptio
 class Information:
     """The answers to look-ups. `ready` is set while requests are welcome."""
 
-    def __init__(self, mixture: Mixture, models: ModelList) -> None:
+    def __init__(self, mixture: Mixture, models: ModelList, feedback: FeedbackHost | None = None) -> None:
         self.ready = False
         self._mixture = mixture
         self._models = models
+        self._feedback = feedback
 
     async def list_models(self) -> Response:
         """Every name that can be sent as `model`, with what it can do."""
@@ -35,7 +37,10 @@ class Information:
 
     async def list_strategies(self) -> Response:
         """What is configured and available: experts, strategies, aliases."""
-        return _json(self._mixture.describe())
+        described = self._mixture.describe()
+        if self._feedback is not None:
+            described["feedback"] = await self._feedback.facts()
+        return _json(described)
 
     async def live(self) -> Response:
         """Whether the process answers."""

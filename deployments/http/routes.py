@@ -14,14 +14,15 @@ from fastapi import FastAPI
 from mixture.api.anthropic_messages import MessagesRequest
 from mixture.api.embeddings import MODELS, EmbeddingsRequest
 from mixture.api.errors import ErrorBody, MessagesErrorBody
+from mixture.api.feedback import FeedbackRequest
 from mixture.api.openai_chat import ChatRequest
-from mixture.api.schemas import ChatAnswer, EmbeddingsAnswer, EstimateAnswer, MessageAnswer
+from mixture.api.schemas import ChatAnswer, EmbeddingsAnswer, EstimateAnswer, FeedbackAnswer, MessageAnswer
 
 STATUSES: dict[int, str] = {
     400: "The request is wrong; `param` names the field",
     401: "No key, or a wrong one",
     402: "The budget is spent",
-    404: "There is no such model",
+    404: "There is no such model, or no such request",
     413: "The body is too large",
     422: "No expert takes such a request",
     429: "The experts ask to wait",
@@ -66,6 +67,10 @@ async def estimate(request: ChatRequest) -> None:
     """
 
 
+async def feedback(request: FeedbackRequest) -> None:
+    """Say how good an answer was. Its request is named by the `x-request-id` of the answer, and by the same key."""
+
+
 SCHEMES: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -78,6 +83,7 @@ def declare(app: FastAPI) -> None:
     _declare(app, "/v1/chat/completions", chat_completions, ChatAnswer, ErrorBody, streams=True)
     _declare(app, "/v1/messages", messages, MessageAnswer, MessagesErrorBody, streams=True)
     _declare(app, "/v1/embeddings", embeddings, EmbeddingsAnswer, ErrorBody, streams=False)
+    _declare(app, "/v1/mixture/feedback", feedback, FeedbackAnswer, ErrorBody, streams=False)
     for path in ESTIMATES:
         _declare(app, path, estimate, EstimateAnswer, ErrorBody, streams=False)
 
@@ -87,6 +93,7 @@ ESTIMATES = ("/v1/mixture/estimate", "/v1/mixture/explain")
 """The two names of one endpoint."""
 EXAMPLES: dict[str, dict[str, Any]] = {
     **dict.fromkeys(ESTIMATES, _QUESTION),
+    "/v1/mixture/feedback": {"request_id": "req_...", "thumbs": "up"},
     "/v1/chat/completions": _QUESTION,
     "/v1/messages": {**_QUESTION, "max_tokens": 1024},
     "/v1/embeddings": {"model": MODELS[0], "input": ["A text.", "Another."]},

@@ -149,6 +149,19 @@ class EstimateAnswer(BaseModel):
     took_ms: float
 
 
+class FeedbackAnswer(BaseModel):
+    """What became of a note: whether it was learned from, and why not; `version` is what requests are routed by."""
+
+    object: Literal["mixture.feedback"]
+    request_id: str
+    expert: str | None
+    score: float
+    logged: bool
+    learned: bool
+    why: str
+    version: str | None
+
+
 class ModelEntry(BaseModel):
     """A name that can be sent as `model`."""
 
@@ -189,6 +202,7 @@ class Strategies(BaseModel):
     experts: dict[str, dict[str, Any]]
     strategies: dict[str, dict[str, Any]]
     aliases: dict[str, dict[str, Any]]
+    feedback: dict[str, Any] | None = None
 
 
 class Health(BaseModel):

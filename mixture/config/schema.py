@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from mixture.config.expert import ExpertConfig, Name, Resilience
+from mixture.config.feedback import FeedbackConfig
 from mixture.config.router import RouterConfig
 from mixture.config.section import Positive, Section, Share
 
@@ -225,6 +226,8 @@ class Config(Section):
     """What the `extractive` expert answers from."""
     router: RouterConfig = RouterConfig()
     """Who decides which experts a request goes to."""
+    feedback: FeedbackConfig = FeedbackConfig()
+    """What users say of answers, and what is learned from it."""
     decomposer: DecomposerConfig = DecomposerConfig()
     """Who takes requests apart."""
     aggregator: AggregatorConfig = AggregatorConfig()

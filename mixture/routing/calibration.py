@@ -35,12 +35,15 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A predictor with its held-out record. `version` names this fit, `encoder` what turns its texts into numbers."""
+    """A predictor with its held-out record. `version` names this fit, `encoder` what turns its texts into numbers.
+    `learned` is what feedback has made of the predictor since; promises rest on the calibrated one.
+    """
 
     predictor: Predictor
     held: Held
     version: str
     encoder: str = "hashed"
+    learned: Predictor | None = None
 
 
 def nothing_held(predictor: Predictor) -> Held:

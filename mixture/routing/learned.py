@@ -70,7 +70,7 @@ class LearnedRouter:
         if not self._records.keys() & {card.name for card in cards}:
             raise PredictorError("the calibration knows none of these experts; calibrate with a log of theirs")
         found = topic(query)
-        qualities = self._qualities(query.text)
+        qualities = self._qualities(query)
         field = self._field(query, cards, loads or {}, found, qualities)
         choice, promised = self._chosen(query, field, qualities)
         behind = tuple(one.name for one in field.candidates if not one.available and one.name not in choice.order)
@@ -81,9 +81,13 @@ class LearnedRouter:
         }
         return Route((*field.exact, *choice.order, *behind), _why(found, field, choice), signals, ordered=True)
 
-    def _qualities(self, text: str) -> npt.NDArray[np.float64]:
+    def _qualities(self, query: Query) -> npt.NDArray[np.float64]:
+        """By what feedback has taught, but where a quality is asked for: its promise rests on what was calibrated."""
+        known = self._calibration
+        promised = self._config.quality is not None or query.limits.quality is not None
+        predictor = known.predictor if promised or known.learned is None else known.learned
         try:
-            return self._calibration.predictor.qualities(text)
+            return predictor.qualities(query.text)
         except ValueError as error:
             raise PredictorError(str(error)) from None
 

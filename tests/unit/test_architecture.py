@@ -31,6 +31,7 @@ LAYERS = (
     },
     {
         "mixture.wrappers",
+        "mixture.feedback",
         "mixture.routing",
         "mixture.planning",
         "mixture.aggregation",

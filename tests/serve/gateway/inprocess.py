@@ -15,13 +15,14 @@ from deployments.http.app import create_app
 from mixture import Mixture
 from mixture.aggregation import make_aggregator, make_scorer
 from mixture.config import Config, parse
+from mixture.feedback import Desk
 from mixture.planning import RuleDecomposer
 from mixture.providers.scripted import Counts, Scripted
-from mixture.routing.keyword import KeywordRouter
+from mixture.routing import make_router
 from mixture.types import Panel
 from mixture.wrappers import wrap
 
-KEY = "mx-test-key"
+KEY, OTHER_KEY = "mx-test-key", "mx-other-key"
 
 
 @dataclass
@@ -61,7 +62,7 @@ def mixture_of(experts: Sequence[Scripted], config: Config) -> Mixture:
     """The experts behind their wrappers, and the parts that decide."""
     panel = Panel(
         {expert.card.name: wrap(expert, config.defaults) for expert in experts},
-        KeywordRouter(),
+        make_router(config.router),
         RuleDecomposer(),
         make_aggregator(None),
         make_scorer(),
@@ -78,7 +79,8 @@ def config_of(experts: Sequence[Scripted], **fields: object) -> Config:
 def app_of(experts: Sequence[Scripted], config: Config | None = None) -> FastAPI:
     """The application over these experts."""
     config = config or config_of(experts)
-    return create_app(mixture_of(experts, config), Vectors(), config.server, [KEY])
+    desk = Desk(config.feedback, config.router) if config.feedback.folder else None
+    return create_app(mixture_of(experts, config), Vectors(), config.server, [KEY, OTHER_KEY], feedback=desk)
 
 
 @asynccontextmanager

@@ -1,0 +1,35 @@
+"""The one desk where all gateways hand in what users say: one writer of the log, one learner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mixture.config import FeedbackConfig, RouterConfig
+from mixture.feedback import Desk, Note, Receipt, Remembered
+from mixture.routing.calibration import Calibration
+
+
+class FeedbackActor:
+    """A plain class, to be made an actor where it is started, once. Raises ConfigError when the folder can't be
+    written.
+    """
+
+    def __init__(self, config: FeedbackConfig, router: RouterConfig) -> None:
+        self._desk = Desk(config, router)
+
+    async def remember(self, requests: Sequence[Remembered]) -> None:
+        """See `mixture.feedback.FeedbackHost`."""
+        await self._desk.remember(requests)
+
+    async def give(self, note: Note) -> Receipt:
+        """See `mixture.feedback.FeedbackHost`."""
+        return await self._desk.give(note)
+
+    async def newer(self, version: str | None) -> Calibration | None:
+        """See `mixture.feedback.FeedbackHost`."""
+        return await self._desk.newer(version)
+
+    async def facts(self) -> dict[str, Any]:
+        """See `mixture.feedback.FeedbackHost`."""
+        return await self._desk.facts()

@@ -1,0 +1,129 @@
+"""`POST /v1/mixture/feedback`, and what a gateway tells the desk of the requests that it answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from hashlib import sha256
+
+import orjson
+
+from deployments.http.auth import Headers, sent_key
+from deployments.http.connection import Receive, Send, read_body
+from deployments.http.errors import send_bytes
+from deployments.http.exchange import Exchange
+from mixture import Mixture
+from mixture.api.feedback import parse_feedback, receipt_fields
+from mixture.config import FeedbackConfig, ServerConfig
+from mixture.errors import InvalidQuery, MixtureError
+from mixture.feedback import FeedbackHost, Remembered
+from mixture.feedback.notes import Answering
+from mixture.types import Call, Query, Report
+
+logger = logging.getLogger("mixture.feedback")
+
+TOGETHER = 0.2
+"""Seconds after which requests that were answered are told to the desk, all at once."""
+MOST = 5_000
+"""Requests that wait to be told; beyond them the oldest can't be judged."""
+OWN = ("answer", "proposer")
+"""The parts in which an expert's text is an answer of its own."""
+
+
+class Feedback:
+    """Takes notes, remembers what was answered, and has the router follow what was learned."""
+
+    def __init__(
+        self, host: FeedbackHost | None, mixture: Mixture, server: ServerConfig, config: FeedbackConfig
+    ) -> None:
+        self._host = host
+        self._mixture = mixture
+        self._server = server
+        self._config = config
+        self._waiting: list[Remembered] = []
+        self._telling: asyncio.Task[None] | None = None
+
+    async def __call__(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        """Take a note. Raises MixtureError while nothing has been sent."""
+        body = await read_body(receive, exchange.headers.get(b"content-length"), self._server.max_body_bytes)
+        note = parse_feedback(body, owner_of(exchange.headers))
+        if self._host is None:
+            raise InvalidQuery(
+                "feedback is switched off on this server: set `feedback.folder`", code="unsupported_parameter"
+            )
+        await self._tell()
+        receipt = await self._host.give(note)
+        exchange.status = 200
+        data = orjson.dumps(receipt_fields(receipt))
+        await send_bytes(exchange.response_headers(b"application/json"), 200, data, send)
+
+    def answered(self, exchange: Exchange, query: Query) -> None:
+        """Remember a request that was answered, so that it can be judged."""
+        if self._host is None or exchange.report is None:
+            return
+        self._waiting.append(remembered(exchange, query, exchange.report))
+        del self._waiting[:-MOST]
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._soon())
+
+    async def follow(self) -> None:
+        """Have the router use each new version, until cancelled."""
+        version: str | None = None
+        while self._host is not None:
+            try:
+                newer = await self._host.newer(version)
+            except MixtureError as error:
+                logger.warning("the feedback desk does not answer: %s", error.message)
+                newer = None
+            if newer is not None:
+                version = newer.version
+                self._mixture.adopt(newer)
+            await asyncio.sleep(self._config.refresh)
+
+    async def _soon(self) -> None:
+        await asyncio.sleep(TOGETHER)
+        try:
+            await self._tell()
+        except MixtureError as error:
+            logger.warning("requests can't be judged: the feedback desk does not answer (%s)", error.message)
+
+    async def _tell(self) -> None:
+        told, self._waiting = self._waiting, []
+        if told and self._host is not None:
+            await self._host.remember(told)
+
+
+def remembered(exchange: Exchange, query: Query, report: Report) -> Remembered:
+    """What is kept of an answered request."""
+    by_expert: dict[str, list[Call]] = {}
+    for call in report.calls:
+        if call.outcome == "ok" and call.purpose not in ("router", "decomposer", "judge"):
+            by_expert.setdefault(call.expert, []).append(call)
+    writer = exchange.writer or ""
+    own = any(call.purpose in OWN for call in by_expert.get(writer, ()))
+    return Remembered(
+        owner_of(exchange.headers),
+        exchange.id,
+        query.text,
+        tuple(_answering(name, calls) for name, calls in by_expert.items()),
+        writer if own else None,
+        report.strategy_executed,
+    )
+
+
+def _answering(expert: str, calls: list[Call]) -> Answering:
+    costs = [call.cost_usd for call in calls]
+    known = [cost for cost in costs if cost is not None]
+    return Answering(
+        expert,
+        sum(call.usage.prompt_tokens for call in calls),
+        sum(call.usage.completion_tokens for call in calls),
+        sum(known) if len(known) == len(costs) else None,
+        max(call.latency_ms for call in calls) / 1e3,
+    )
+
+
+def owner_of(headers: Headers) -> str:
+    """A digest of the key, or of the cookie in its place: requests of other keys are nobody's business."""
+    key = sent_key(headers)
+    return sha256(headers.get(b"cookie", b"") if key is None else key).hexdigest()[:16]
