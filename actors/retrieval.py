@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from mixture.config import DocumentsConfig
 from mixture.embedding import MiniLM
-from mixture.retrieval import LocalRetriever
 from mixture.retrieval.documents import load
+from mixture.retrieval.local import LocalRetriever
 from mixture.types import Passage
 
 

@@ -12,6 +12,7 @@ from mixture.aggregation import make_aggregator, make_scorer
 from mixture.config import Config, ConfigError, ExpertConfig
 from mixture.planning import LLMDecomposer, RuleDecomposer
 from mixture.providers import Context, create
+from mixture.retrieval.relevant import Relevant
 from mixture.routing import make_router
 from mixture.routing.fallback import FallbackRouter
 from mixture.routing.sessions import StickyRouter
@@ -45,10 +46,21 @@ def assemble(
         decomposer=_decomposer(config, experts, hosts),
         aggregator=hosts.aggregator or make_aggregator(hosts.embedder, config.aggregator),
         scorer=make_scorer(config.scorer),
-        retriever=hosts.retriever,
+        retriever=Relevant(lambda: _retriever(config, hosts), config.documents.min_score),
         embedder=hosts.embedder,
     )
     return config, panel
+
+
+def _retriever(config: Config, hosts: Hosts) -> Retriever:
+    """What searches the documents, here or hosted."""
+    if hosts.retriever is not None:
+        return hosts.retriever
+    from mixture.embedding import MiniLM
+    from mixture.retrieval.documents import load
+    from mixture.retrieval.local import LocalRetriever  # with numpy, and torch behind it
+
+    return LocalRetriever(lambda: load(config.documents.paths), MiniLM())
 
 
 def _router(config: Config, experts: Mapping[str, Expert], hosts: Hosts) -> Router:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from mixture.config import STRATEGY_NAMES, AliasConfig, Config, OnPartial, StrategyOptions
+from mixture.config import STRATEGY_NAMES, AggregationName, AliasConfig, Config, OnPartial, StrategyOptions
 from mixture.dispatch.bounds import bounded
 from mixture.errors import InvalidQuery, UnknownModel
 from mixture.strategies import create, direct
@@ -30,18 +30,16 @@ class Wishes:
     max_cost_usd: float | None = None
     quality: float | None = None
     on_partial: OnPartial | None = None
+    aggregation_strategy: AggregationName | None = None
+    layers: int | None = None
+    enhance: bool | None = None
     expose_proposals: bool = False
 
     @property
     def options(self) -> StrategyOptions:
         """The strategy options that this request sets. Raises InvalidQuery, naming the field."""
         try:
-            return StrategyOptions(
-                experts=self.experts,
-                voting_threshold=self.voting_threshold,
-                n=self.n,
-                on_partial=self.on_partial,
-            )
+            return StrategyOptions(**{name: getattr(self, name) for name in _OPTIONS})
         except ValidationError as error:
             fault = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(("mixture", *map(str, fault["loc"])))
@@ -50,8 +48,11 @@ class Wishes:
     @property
     def reshape(self) -> bool:
         """Whether the model's own strategy can't be used as it stands."""
-        wishes = (self.strategy, self.experts, self.voting_threshold, self.n, self.on_partial)
-        return any(wish is not None for wish in wishes)
+        return self.strategy is not None or any(getattr(self, name) is not None for name in _OPTIONS)
+
+
+_OPTIONS = ("experts", "voting_threshold", "n", "on_partial", "aggregation_strategy", "layers", "enhance")
+"""The wishes that are options of a strategy, by the same names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,8 +121,8 @@ COMPOSING: Mapping[str, str] = MappingProxyType(
 )
 """The task in `COMPOSE`."""
 
-EXHIBIT = "[proposal {label} begins, code {code}]\n{text}\n[proposal {label} ends, code {code}]"
-"""One proposal as it is put before a writer or a judge."""
+QUOTED = "[{what} begins, code {code}]\n{text}\n[{what} ends, code {code}]"
+"""Material that is put before an expert: a proposal, a draft, a passage."""
 
 LEFT_OUT = "\n[... {count} characters are left out here ...]\n"
 """In the place of the middle of a proposal that is too long."""

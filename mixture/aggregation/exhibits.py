@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mixture.prompts import EXHIBIT, LEFT_OUT
+from mixture.prompts import LEFT_OUT, QUOTED
 from mixture.tokens import prompt_tokens
 from mixture.types import Query
 
@@ -48,8 +48,8 @@ def exhibits(texts: Sequence[str], order: Sequence[int], labels: Sequence[str], 
     lengths = [len(text) for text in texts]
     allowed = lengths if room is None else fairly(lengths, room)
     cut = [shortened(text, most) for text, most in zip(texts, allowed, strict=True)]
-    code = _code(texts)
-    shown = [EXHIBIT.format(label=label, code=code, text=cut[i]) for label, i in zip(labels, order, strict=True)]
+    code = code_of(texts)
+    shown = [quoted(f"proposal {label}", cut[i], code) for label, i in zip(labels, order, strict=True)]
     few = sum(most < length for most, length in zip(allowed, lengths, strict=True))
     return Exhibits("\n".join(shown), tuple(order), code, few)
 
@@ -84,7 +84,13 @@ def shortened(text: str, most: int) -> str:
     return text[:head] + LEFT_OUT.format(count=len(text) - most) + text[len(text) - tail :]
 
 
-def _code(texts: Sequence[str]) -> str:
+def quoted(what: str, text: str, code: str) -> str:
+    """`text` between lines that say what it is and carry `code`."""
+    return QUOTED.format(what=what, text=text, code=code)
+
+
+def code_of(texts: Sequence[str]) -> str:
+    """What marks the ends of all of `texts`: it comes from them together and stands in none of them."""
     digest, together = "", "\0".join(texts)
     while not digest or any(digest[:DIGITS] in text for text in texts):
         digest = hashlib.blake2b((digest + together).encode(errors="replace")).hexdigest()

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mixture.api.parsing import Body, Refused
-from mixture.config import OnPartial
+from mixture.config import AggregationName, OnPartial
 from mixture.errors import InvalidQuery
 from mixture.models import NO_WISHES, Wishes
 
@@ -36,6 +36,12 @@ class MixtureFields(Body):
     on_partial: OnPartial | None = None
     """What happens when fewer proposals come than are needed: `accept` what came, `retry` with other experts, or
     `reject`."""
+    aggregation_strategy: AggregationName | None = None
+    """mixture_of_agents: what becomes of the proposals: `synthesis`, `fusion`, `selection` or `voting`."""
+    layers: Annotated[int, Field(ge=1, le=8)] | None = None
+    """mixture_of_agents: rounds of proposals, each of which reads the one before."""
+    enhance: bool | None = None
+    """Let a single expert improve its answer by what is found in the documents, in a second call."""
     expose_proposals: bool | None = None
     """Show the text of each proposal in the report and in the progress of a stream."""
     retrieval: Refused = None
@@ -60,6 +66,9 @@ class MixtureFields(Body):
             max_cost_usd=self.max_cost_usd,
             quality=self.quality,
             on_partial=self.on_partial,
+            aggregation_strategy=self.aggregation_strategy,
+            layers=self.layers,
+            enhance=self.enhance,
             expose_proposals=bool(self.expose_proposals),
         )
 

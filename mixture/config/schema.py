@@ -56,8 +56,8 @@ class StrategyOptions(Section):
     """cascade: with it so many experts are asked at once, then one after another, until an answer is so many votes
     ahead of any other."""
     n: Annotated[int, Field(ge=1, le=64)] | None = None
-    """voting, best_of_n: how many proposals; spread over the experts. cascade with `confidence` or `lead`: how many
-    experts are asked at first; 2, or `lead`, when left out."""
+    """voting, best_of_n, mixture_of_agents: how many proposals; spread over the experts. cascade with `confidence` or
+    `lead`: how many experts are asked at first; 2, or `lead`, when left out."""
     min_proposals: Annotated[int, Field(ge=1, le=64)] | None = None
     """voting, best_of_n, mixture_of_agents: so few proposals are asked for while every place of the experts, or of the
     gateway, is taken, and in a straight line more the less busy they are. Always as many as wanted when left out."""

@@ -44,8 +44,14 @@ async def casting(query: Query, panel: Panel, options: StrategyOptions) -> Casti
         if options.aggregation_strategy == "selection":
             proposers = _without_judge(proposers, best, panel)
     named = [*(options.proposer_models or ()), *([wanted] if wanted else ())]
-    lacking = [f"{name} can't do what the request needs" for name in dict.fromkeys(named) if name not in panel.experts]
+    gone = [name for name in dict.fromkeys(named) if name not in panel.experts and _allowed(name, options)]
+    lacking = [f"{name} can't do what the request needs" for name in gone]
     return Casting(tuple(proposers), tuple(best), quality, tuple(lacking))
+
+
+def _allowed(name: str, options: StrategyOptions) -> bool:
+    """Whether the options let it be asked at all."""
+    return options.experts is None or name in options.experts
 
 
 def predicted(signals: Mapping[str, object]) -> dict[str, float]:

@@ -12,8 +12,9 @@ from mixture.config import ExpertConfig
 from mixture.embedding import MODEL, MiniLM
 from mixture.errors import Declined, ExpertUnavailable, MixtureError
 from mixture.providers import Context
-from mixture.retrieval import LocalRetriever, plain
+from mixture.retrieval import plain
 from mixture.retrieval.documents import check, load
+from mixture.retrieval.local import LocalRetriever
 from mixture.types import Chunk, ExpertCard, Passage, Price, Query, Retriever, Usage
 
 MOST = 3

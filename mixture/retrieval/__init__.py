@@ -1,8 +1,9 @@
-"""Documents, split into passages and sentences and found by meaning."""
+"""Documents, split into passages and sentences and found by meaning. `mixture.retrieval.local` needs numpy, so it is
+imported where it is used.
+"""
 
 from __future__ import annotations
 
-from mixture.retrieval.local import LocalRetriever
 from mixture.retrieval.splitting import Document, Span, passages, plain, sentences
 
-__all__ = ["Document", "LocalRetriever", "Span", "passages", "plain", "sentences"]
+__all__ = ["Document", "Span", "passages", "plain", "sentences"]

@@ -33,7 +33,7 @@ def choosing(options: StrategyOptions, make: Make, offered: Collection[str]) -> 
             await emit(Planned(found.plan))
         told = _Explained(emit, found)
         if found.strategy == "task_based":
-            return await along(found.route, query, panel, told, options.hedge)
+            return await along(found.route, query, panel, told, options)
         return await make(found.strategy, StrategyOptions(**found.options))(query, panel, told)
 
     return run

@@ -29,7 +29,7 @@ def mixture_of_agents(options: StrategyOptions) -> Strategy:
 
     async def run(query: Query, panel: Panel, emit: Emit) -> Completion:
         cast = await casting(query, panel, options)
-        names = spread(cast.proposers, len(cast.proposers) * (options.num_proposals_per_model or 1))
+        names = spread(cast.proposers, options.n or len(cast.proposers) * (options.num_proposals_per_model or 1))
         why = obstacle(query, names)
         if why is not None:
             return lacking(await alone(names, why, query, panel, emit), *cast.lacking)

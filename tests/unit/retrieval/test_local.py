@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from mixture.config import ConfigError
-from mixture.retrieval import Document, LocalRetriever, passages
+from mixture.retrieval import Document, passages
 from mixture.retrieval.documents import check, load
+from mixture.retrieval.local import LocalRetriever
 
 WORDS = ("cat", "dog", "rain", "sun")
 
