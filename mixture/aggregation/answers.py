@@ -54,10 +54,19 @@ def asked_for(question: str) -> Kind:
 def final_answer(text: str, kind: Kind) -> str | None:
     """The normal form of the answer that `text` gives; None when it is long and names none."""
     text = text[-LONGEST:].strip()
-    stated = _stated(text)
-    if stated is not None:
-        return normalised(stated, kind) or None
+    marked = _stated(text)
+    if marked is not None:
+        return normalised(marked, kind) or None
     return _plain(text, kind)
+
+
+def stated(text: str) -> str:
+    """What the text marks as its answer, as it is written; the whole of a short text; else nothing."""
+    text = text[-LONGEST:].strip()
+    marked = _stated(text)
+    if marked is not None:
+        return marked
+    return text if len(text) <= SHORT else ""
 
 
 def _stated(text: str) -> str | None:
@@ -130,9 +139,21 @@ def _plain(text: str, kind: Kind) -> str | None:
         return letters[-1] if letters else None
     if kind == "yes_no" and normalised(text, kind) in ("yes", "no"):
         return normalised(text, kind)
+    if text[:1] in "[{`" and (value := _json(text)) is not None:
+        return value
     if len(text) > SHORT or "\n" in text:
         return None
     return normalised(text, kind) or None
+
+
+def _json(text: str) -> str | None:
+    """The text as JSON, where it is nothing but an object or a list, in a normal form."""
+    body = text.partition("\n")[2].rpartition("```")[0] if text.startswith("```") else text
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) and value else None
 
 
 def _last_number(text: str) -> str | None:

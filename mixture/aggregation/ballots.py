@@ -8,6 +8,8 @@ from typing import Any
 
 from mixture.aggregation.answers import asked_for, final_answer
 from mixture.aggregation.calls import canonical_calls
+from mixture.aggregation.code import same_code
+from mixture.aggregation.measures import in_one_unit
 from mixture.types import Completion, Query
 
 Ballot = str | None
@@ -20,8 +22,11 @@ def ballots(query: Query, completions: Sequence[Completion]) -> list[Ballot]:
         return [canonical_calls(completion.tool_calls, query.tools) for completion in completions]
     if query.response_format is not None and query.response_format.type != "text":
         return [canonical_json(completion.text) for completion in completions]
-    kind = asked_for(query.text)
-    return [final_answer(completion.text, kind) for completion in completions]
+    kind, texts = asked_for(query.text), [completion.text for completion in completions]
+    found = [final_answer(text, kind) for text in texts]
+    if all(vote is None for vote in found):
+        return same_code(texts)
+    return in_one_unit(found, texts)
 
 
 def canonical_json(text: str) -> str | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from mixture.aggregation.expressions import NAMED, valued
 from mixture.aggregation.numerals import number, numbers
+from mixture.aggregation.structures import dated, structured
 
 Kind = Literal["number", "choice", "yes_no", "free"]
 """What a question asks for."""
@@ -13,6 +15,14 @@ Kind = Literal["number", "choice", "yes_no", "free"]
 _MARKUP = re.compile(r"\*\*|__|`|\\[()\[\]]|\\(?:left|right|displaystyle|,|;|!)(?![a-zA-Z])|(?<!\\)\$(?!\d)")
 _WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf|boxed)\s*\{([^{}]*)\}")
 _CHOICE = re.compile(r"^[^\w]*(?:(?:option|choice|answer)\s*)?\(?([A-Ja-j])\)?(?:[).:,\s]|$)")
+_SIGNS = re.compile(
+    r"\\(?!text|mathrm|\$|%|,|!|circ)[a-zA-Z]|\^|\u221a|\u03c0|\bsqrt\b|\bpi\b|\d\s*[a-ciknp-rwxyz]\b|[({\[|]"
+)
+"""What a number has that is more than one."""
+_POWER = re.compile(r"(?<=[\w)])\*\*(?=[-\d(])")
+"""A power as in Python, which is not the bold of Markdown."""
+_UNIT_POWER = re.compile(r"(?<=\d)\s*(?:[a-z]{2,6}|m)\s*\^\s*\{?[23]\}?$")
+"""Square and cubic units behind a number."""
 _BOOLEANS = {"yes": "yes", "true": "yes", "correct": "yes", "no": "no", "false": "no", "incorrect": "no"}
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _SEPARATORS = re.compile(r"[^\w%/+\-.^=]+")
@@ -26,18 +36,32 @@ def normalised(answer: str, kind: Kind) -> str:
     word = plain.lower().split(None, 1)[0].strip(".,!;:") if plain.split() else ""
     if kind == "yes_no" and word in _BOOLEANS:
         return _BOOLEANS[word]
-    single = number(plain)
-    if single is not None:
-        return single
-    if kind == "number" and (found := numbers(plain)):
+    said = dated(plain) or _mathematical(NAMED.sub("", plain))
+    if said is None and kind == "number" and (found := numbers(plain)):
         return found[0]
-    return _words(plain)
+    return _words(plain) if said is None else said
+
+
+def _mathematical(plain: str) -> str | None:
+    """A number, something made of parts, or an expression."""
+    if _SIGNS.search(plain) is None and (single := number(plain)) is not None:
+        return single
+    return structured(plain, _part) or valued(plain) or number(plain)
+
+
+def _part(text: str) -> str:
+    """The normal form of a part of an answer."""
+    plain = NAMED.sub("", text.strip())
+    if _SIGNS.search(plain) is None and (single := number(plain)) is not None:
+        return single
+    return valued(plain) or number(plain) or _words(plain)
 
 
 def _unwrapped(answer: str) -> str:
     previous, plain = None, answer.strip()
     while previous != plain:
         previous, plain = plain, _WRAPPED.sub(r"\1", plain)
+    plain = _UNIT_POWER.sub("", _POWER.sub("^", plain))
     plain = plain.replace("\\%", "%").replace("\\$", "$").replace("^\\circ", " degrees")
     return _MARKUP.sub("", plain).strip().strip("\"'").rstrip(".").strip()
 

@@ -20,7 +20,7 @@ _OPEN_END = re.compile(
     r"(?:[,(\[{\u2014-]|\b(?:the|an?|of|to|and|or|in|on|with|for|is|are|was|by|that|which|from|as|at|because|between|"
     r"der|die|das|und|mit|le|la|les|de|et|el|los|y|que))$"
 )
-_PYTHON = ("python", "py", "python3")
+PYTHON = ("python", "py", "python3")
 _CODE_WANTED = re.compile(
     r"\b(?:code|function|script|program|snippet|implement\w*|python|class|algorithm|unit tests?)\b", re.IGNORECASE
 )
@@ -57,13 +57,13 @@ def broken_code(text: str, question: str) -> str | None:
     """What is wrong with the Python in `text`, in words, when `question` asks for code; None when nothing is seen."""
     if _CODE_WANTED.search(question) is None:
         return None
-    blocks = [code for language, code in _blocks(text) if language in _PYTHON]
-    longest = max(blocks, key=len, default="")
+    python = [code for language, code in blocks(text) if language in PYTHON]
+    longest = max(python, key=len, default="")
     fault = _fault(longest)
     return None if fault is None else f"its Python does not parse ({fault})"
 
 
-def _blocks(text: str) -> list[tuple[str, str]]:
+def blocks(text: str) -> list[tuple[str, str]]:
     """The closed blocks of code, each with its language in lower case."""
     found, opened = [], None
     for match in _FENCE.finditer(text):

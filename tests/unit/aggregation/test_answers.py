@@ -97,7 +97,7 @@ def test_what_a_question_asks_for(question, kind):
         ('{"reasoning": "a "broken" quote", "answer": "18"', "number", "18"),
         ('{"reasoning": "cut in the middle of the answer", "answer": "1,800', "number", "1800"),
         ('I set {x} = 3. {"answer": "18"} and more text', "number", "18"),
-        ('{"final_answer": [1, 2]}', "free", "1 2"),
+        ('{"final_answer": [1, 2]}', "free", "[1, 2]"),
         ("So $$\\boxed{\\frac{1}{2}}$$", "number", "0.5"),
         ("\\boxed{3} no, \\boxed{\\text{B}}", "choice", "B"),
         ("9 * 2 = 18\n#### 18", "number", "18"),
