@@ -60,7 +60,8 @@ class Majority:
         verdict = await self._among_texts(query, proposals, verdict, weights)
         if wants_json(query, proposals):
             verdict = field_by_field(query, proposals, found, verdict, self._counting(votes, domain, weights))
-        return replace(verdict, decided=self._decided(votes, pending, domain, weights))
+        made = _of_several(verdict, proposals)
+        return replace(verdict, decided=not (made and pending) and self._decided(votes, pending, domain, weights))
 
     async def _among_texts(
         self, query: Query, proposals: Sequence[Completion], verdict: Verdict, weights: Weights
@@ -126,6 +127,15 @@ class Majority:
         agreed = sum(value >= alike for value in matrix[chosen])
         agreement = means[chosen] if len(proposals) > 1 else 1.0
         return Verdict(chosen, agreement, agreed, why="the text that is most like the others")
+
+
+def _of_several(verdict: Verdict, proposals: Sequence[Completion]) -> bool:
+    """Whether the answer is made of, or chosen among, proposals that count as one vote: each further one can change
+    it, whoever is ahead.
+    """
+    chosen = proposals[verdict.chosen or 0]
+    among = any(proposal.tool_calls for proposal in proposals) and not chosen.tool_calls
+    return among or verdict.text is not None or bool(verdict.fields)
 
 
 def _sums(votes: Votes, weights: Weights) -> dict[str, float]:

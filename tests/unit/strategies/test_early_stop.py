@@ -20,6 +20,7 @@ from mixture.types import (
     Price,
     Query,
     Quorum,
+    ResponseFormat,
     Sampling,
 )
 
@@ -269,3 +270,10 @@ async def test_operations_that_are_too_dear_together_are_answered_by_one_expert(
     done = await run("specialist", *two(CHEAP), asked=PARTS, max_cost_usd=0.0009, wrapped=True)
     assert "answering 2 operations apart is expected to cost more" in done.completion.degraded
     assert adjusted(done) == [("shrunk",)]
+
+
+async def test_an_object_made_field_by_field_waits_for_all():
+    asked = Query((Message("user", "Who?"),), response_format=ResponseFormat("json_object"))
+    answers = ['{"a": 1, "tags": ["x"]}', '{"a": 1, "tags": ["x"]}', '{"a": 1, "tags": ["x"]}']
+    assert not (await Majority().aggregate(asked, said(*answers), pending=["d"])).decided
+    assert (await Majority().aggregate(asked, said(*answers))).decided
