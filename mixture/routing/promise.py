@@ -19,6 +19,9 @@ Doubles = npt.NDArray[np.float64]
 
 ERROR = 0.05
 """The share of calibration logs for which a promise may fail to hold."""
+ENOUGH = 2_000
+"""Held-out requests from which a promise covers the next as many requests themselves, and not only the long run: their
+own chance has to be allowed for, which with fewer leaves nothing to promise."""
 RULES = 256
 """Rules that are remembered; each took some milliseconds to find."""
 FEWEST = 20
@@ -34,6 +37,8 @@ class Rule:
     ladder: tuple[str, ...]
     columns: tuple[int, ...]
     floor: floor.Floor
+    horizon: int | None = None
+    """The next requests that the promise covers; None: the long run."""
 
     @property
     def strong(self) -> str:
@@ -72,7 +77,9 @@ class Promises:
             if len(self._rules) >= RULES:
                 self._rules.pop(next(iter(self._rules)))
             columns = tuple(self._places[name] for name in steps)
-            self._rules[key] = Rule(steps, columns, floor.ladder(*self._held.of(columns), quality, ERROR))
+            predicted, scores = self._held.of(columns)
+            horizon = len(scores) if len(scores) >= ENOUGH else None
+            self._rules[key] = Rule(steps, columns, floor.ladder(predicted, scores, quality, ERROR, horizon), horizon)
         return self._rules[key]
 
     def _ladder(self, cards: Sequence[ExpertCard]) -> tuple[str, ...]:
@@ -111,6 +118,7 @@ def told(rule: Rule, obstacle: str | None) -> dict[str, Any]:
         "guaranteed": obstacle is None,
         "error": ERROR,
         "rows": found.rows,
+        "horizon": rule.horizon,
         "margin": round(found.threshold, 4) if isfinite(found.threshold) else None,
         "cheaper_share": round(found.share, 4),
         "obstacle": obstacle,
@@ -120,7 +128,8 @@ def told(rule: Rule, obstacle: str | None) -> dict[str, Any]:
 def words(rule: Rule) -> str:
     """What is promised, in a sentence's part."""
     found = rule.floor
-    kept = f"at least {found.quality:.0%} of {rule.strong}'s quality in the long run"
+    when = "in the long run" if rule.horizon is None else f"over the next {rule.horizon} requests"
+    kept = f"at least {found.quality:.0%} of {rule.strong}'s quality {when}"
     return f"{kept} (certified on {found.rows} requests, error {ERROR:.0%})"
 
 

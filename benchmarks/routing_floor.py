@@ -1,0 +1,97 @@
+"""The quality floor: how often a promised quality is kept over random splits, and what it costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import outcomes as recorded
+from benchmarks.reporting import progress, table
+from benchmarks.routing_pairs import ours
+from benchmarks.routing_prompts import LABELS, QUICK_TUNED, Doubles, Prompts, sample
+from mixture.routing import floor, review
+from mixture.routing.calibration import Calibration, Floats, Held
+from mixture.routing.fitting import TUNED_ROWS
+
+QUALITY, SPLITS = 0.95, 200
+
+
+def quality_floor(prompts: Prompts) -> dict[str, Any]:
+    """How often "95% of the strong model's quality" is kept, over random calibration and test halves of MMLU."""
+    progress("the quality floor")
+    order = np.random.default_rng(99).permutation(len(prompts.log))
+    train, rest = order[:LABELS], order[LABELS:]
+    gains = ours(prompts, train, rest)
+    weak, strong = prompts.log.scores[rest].T
+    result: dict[str, Any] = {}
+    rows = []
+    for name, far in (("floor", True), ("floor_long_run", False)):
+        kept, calls = _splits(gains, weak, strong, far)
+        result |= {f"{name}_kept": round(kept, 4), f"{name}_strong_share": round(calls, 4)}
+        rows.append(("the next requests" if far else "the long run", f"{kept:.3f}", f"{calls:.3f}"))
+    table("Floor of 95%, 200 splits (promise: kept in 0.95)", ("promised for", "kept", "strong share"), rows)
+    return result
+
+
+def _splits(gains: Doubles, weak: Doubles, strong: Doubles, far: bool) -> tuple[float, float]:
+    """Over 200 splits: how often the floor was kept on the test half, and the mean share of strong calls."""
+    kept, calls = [], []
+    for seed in range(SPLITS):
+        order = np.random.default_rng(seed).permutation(len(gains))
+        half = len(gains) // 2
+        known, new = order[:half], order[half:]
+        rule = floor.calibrate(gains[known], weak[known], strong[known], QUALITY, horizon=len(new) if far else None)
+        cheap = floor.routed(gains[new], rule)
+        kept.append(np.where(cheap, weak[new], strong[new]).mean() >= QUALITY * strong[new].mean())
+        calls.append(1 - cheap.mean())
+    return float(np.mean(kept)), float(np.mean(calls))
+
+
+def many_floor(folder: Path, quick: bool) -> dict[str, Any]:
+    """The same for all models of MMLU-Pro: a ladder from the cheapest model to the best one, climbed as far as the
+    margin says. The predictor learns from a third of the questions, which are in no split.
+    """
+    progress("the quality floor among all models")
+    log = recorded.mmlupro(folder)
+    if quick:
+        log = sample(log, 1_500)
+    order = np.random.default_rng(5).permutation(len(log))
+    third = len(log) // 3
+    prompts = Prompts(log, QUICK_TUNED if quick else TUNED_ROWS)
+    predictor = prompts.fit(np.sort(order[:third]))
+    rest = np.sort(order[third:])
+    held = Held(
+        np.array([predictor.of(prompts.encodings[row]) for row in rest], dtype=np.float32),
+        log.scores[rest].astype(np.float32),
+    )
+    rule = review.rule(Calibration(predictor, held, "benchmark"), QUALITY)
+    if rule is None:
+        raise RuntimeError("the price list gives no ladder")
+    columns = list(rule.columns)
+    predicted, scores = held.of(columns)
+    costs = log.costs[rest][:, columns]
+    result: dict[str, Any] = {"many_floor_experts": len(columns)}
+    rows = []
+    for name, far in (("many_floor", True), ("many_floor_long_run", False)):
+        kept, spent = _ladders(predicted, scores, costs, far)
+        result |= {f"{name}_kept": round(kept, 4), f"{name}_cost_share": round(spent, 4)}
+        rows.append(("the next requests" if far else "the long run", f"{kept:.3f}", f"{spent:.3f}"))
+    title = f"Floor of 95% of {rule.strong}, {len(columns)} of {len(log.experts)} models on the ladder, 200 splits"
+    table(title, ("promised for", "kept", "cost, share of the strong one's"), rows)
+    return result
+
+
+def _ladders(predicted: Floats, scores: Floats, costs: Doubles, far: bool) -> tuple[float, float]:
+    kept, spent = [], []
+    for seed in range(SPLITS):
+        order = np.random.default_rng(seed).permutation(len(scores))
+        half = len(scores) // 2
+        known, new = order[:half], order[half:]
+        found = floor.ladder(predicted[known], scores[known], QUALITY, horizon=len(new) if far else None)
+        picked = floor.climbed(predicted[new], found.threshold)
+        rows = np.arange(len(new))
+        kept.append(scores[new][rows, picked].mean() >= QUALITY * scores[new][:, -1].mean())
+        spent.append(costs[new][rows, picked].mean() / costs[new][:, -1].mean())
+    return float(np.mean(kept)), float(np.mean(spent))

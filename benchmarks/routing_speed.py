@@ -1,0 +1,81 @@
+"""Decisions a second and CPU time of whole decisions, from the query to the route, for each router in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.reporting import progress, table
+from mixture.config import RouterConfig
+from mixture.routing import calibrating
+from mixture.routing.keyword import KeywordRouter
+from mixture.routing.learned import LearnedRouter
+from mixture.routing.outcomes import Outcomes
+from mixture.types import ExpertCard, Load, Message, Price, Query, Router
+
+PUBLISHED_RATE = 155
+"""Decisions a second of RouteLLM's matrix factorisation, by its authors (arXiv 2406.18665)."""
+ASKED, FEW = 1_000, 50
+"""Requests that are decided; fewer where each takes long."""
+
+
+def decisions(log: Outcomes, quick: bool) -> dict[str, Any]:
+    """The speed of each router on requests of `log`, among its experts. MiniLM, the heavy encoder that a router may
+    have, is timed without `quick`.
+    """
+    progress("decisions a second")
+    cards = [ExpertCard(name, "log", price=Price(1 + place, 3 + place)) for place, name in enumerate(log.experts)]
+    chosen = np.random.default_rng(0).permutation(len(log))[:ASKED]
+    queries = [Query((Message("user", log.prompts[row]),)) for row in chosen]
+    calibration = calibrating.calibrate(log.rows(range(min(len(log), 700 if quick else 3_000))))
+    routers: dict[str, Router] = {
+        "learned": LearnedRouter(calibration, RouterConfig()),
+        "learned, with a floor": LearnedRouter(calibration, RouterConfig(quality=0.95)),
+        "keyword": KeywordRouter(),
+    }
+    loads = {card.name: Load(0.5, True, 800.0, 300.0, 20) for card in cards}
+    found = {name: asyncio.run(_timed(router, queries, cards, loads)) for name, router in routers.items()}
+    if not quick:
+        found["MiniLM's vector alone"] = _encoded([query.text for query in queries[:FEW]])
+    rows = [(name, round(rate), round(used, 4)) for name, (rate, used) in found.items()]
+    rows.append(("RouteLLM, matrix factorisation (published)", PUBLISHED_RATE, ""))
+    table("Decisions", ("router", "decisions/s", "CPU ms each"), rows)
+    rate, used = found["learned"]
+    return {
+        "cpu_ms_per_decision": round(used, 4),
+        "decisions_per_s": round(rate),
+        "decisions": {name: {"per_s": round(rate), "cpu_ms": round(used, 4)} for name, (rate, used) in found.items()},
+    }
+
+
+async def _timed(
+    router: Router, queries: Sequence[Query], cards: Sequence[ExpertCard], loads: dict[str, Load]
+) -> tuple[float, float]:
+    for query in queries[:20]:
+        await router.route(query, cards, loads)
+    started, used = time.perf_counter(), time.process_time()
+    for query in queries:
+        await router.route(query, cards, loads)
+    return _rates(len(queries), started, used)
+
+
+def _encoded(texts: Sequence[str]) -> tuple[float, float]:
+    from mixture.embedding import encode
+
+    encode(texts[:2])
+    return _each(lambda text: encode([text]), texts)
+
+
+def _each(work: Callable[[str], object], texts: Sequence[str]) -> tuple[float, float]:
+    started, used = time.perf_counter(), time.process_time()
+    for text in texts:
+        work(text)
+    return _rates(len(texts), started, used)
+
+
+def _rates(count: int, started: float, used: float) -> tuple[float, float]:
+    return count / (time.perf_counter() - started), 1e3 * (time.process_time() - used) / count
