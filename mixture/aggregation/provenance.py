@@ -64,7 +64,8 @@ class _Said:
     text: str
     words: frozenset[str]
     figures: frozenset[str]
-    denies: bool
+    denies: bool | None
+    """None when one of two sentences does and the other does not: nobody can tell then what is denied."""
 
     def with_next(self, other: _Said) -> _Said:
         """What it and the sentence after it say together."""
@@ -72,7 +73,7 @@ class _Said:
             f"{self.text} {other.text}",
             self.words | other.words,
             self.figures | other.figures,
-            self.denies or other.denies,
+            self.denies if self.denies == other.denies else None,
         )
 
 

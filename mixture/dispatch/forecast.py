@@ -10,15 +10,19 @@ from dataclasses import dataclass, field, replace
 
 from mixture.config import StrategyOptions
 from mixture.dispatch.arranging import Arranged
+from mixture.dispatch.casting import casting, impartial
 from mixture.dispatch.operations import asked, routing_query
 from mixture.dispatch.order import suited
 from mixture.dispatch.plans import planned
 from mixture.dispatch.proposals import members, spread
 from mixture.dispatch.routes import cascaded, routed
+from mixture.dispatch.scale import INSTRUCTION
 from mixture.dispatch.writing import writers
-from mixture.estimates import expected_cost
+from mixture.estimates import cost_of, expected_cost, expected_usage
 from mixture.types import Panel, Plan, Query, Route
 
+ORDERS = (0, 1)
+"""A judge sees proposals in two orders."""
 FIRST = 2
 """Experts that a cascade by agreement asks at once when nothing is said."""
 
@@ -64,10 +68,29 @@ async def forecast(
         return Forecast(tuple(calls), _listed(route, names))
     if strategy in ("task_based", "expert"):
         return Forecast((_call(route.experts[0], "answer", query, panel),), route)
+    if strategy == "mixture_of_agents":
+        return await _mixture(query, panel, options, route)
     names = spread(members(panel, query, options.experts), options.n)
     calls = [_call(name, "proposer", query, panel) for name in names]
-    if strategy not in ("voting", "best_of_n"):  # the others have an answer written out of the proposals
-        calls += [_call(name, "aggregator", query, panel) for name in writers(route.experts, panel)[:1]]
+    if strategy == "best_of_n" and options.judge in panel.experts:
+        calls += [_reading(options.judge or "", "judge", len(names), query, panel) for _ in ORDERS]
+    return Forecast(tuple(calls), _listed(route, list(dict.fromkeys(names))))
+
+
+async def _mixture(query: Query, panel: Panel, options: StrategyOptions, route: Route) -> Forecast:
+    """The layers of proposals, each of which reads the one before, and whoever puts the last one together."""
+    cast = await casting(query, panel, options)
+    names = spread(cast.proposers, options.n or len(cast.proposers) * (options.num_proposals_per_model or 1))
+    calls = [_call(name, "proposer", query, panel) for name in names]
+    tools = "tools" in query.needs
+    for _ in range(1, 1 if tools else options.layers or 1):
+        calls += [_reading(name, "proposer", len(names), query, panel) for name in names]
+    method = "voting" if tools else options.aggregation_strategy or "synthesis"
+    if method == "selection":
+        judges = impartial(cast.aggregators, names, panel)[:1]
+        calls += [_reading(name, "judge", len(names), query, panel) for name in judges for _ in ORDERS]
+    elif method != "voting":
+        calls += [_reading(name, "writer", len(names), query, panel) for name in cast.aggregators[:1]]
     return Forecast(tuple(calls), _listed(route, list(dict.fromkeys(names))))
 
 
@@ -96,6 +119,13 @@ async def _apart(strategy: str, query: Query, panel: Panel, options: StrategyOpt
 
 def _call(name: str, role: str, query: Query, panel: Panel) -> Foreseen:
     return Foreseen(name, role, expected_cost(panel.experts[name].card, query))
+
+
+def _reading(name: str, role: str, proposals: int, query: Query, panel: Panel) -> Foreseen:
+    """A call whose prompt holds so many proposals."""
+    own = expected_usage(query)
+    prompt = own.prompt_tokens + INSTRUCTION + proposals * own.completion_tokens
+    return Foreseen(name, role, cost_of(panel.experts[name].card, replace(own, prompt_tokens=prompt)))
 
 
 def _listed(route: Route, names: Sequence[str]) -> Route:

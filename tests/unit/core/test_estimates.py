@@ -87,3 +87,25 @@ async def test_errors_are_those_of_the_request_itself(mixture):
         await mixture.estimate("hello", "mini", Wishes(max_cost_usd=1e-9))
     with pytest.raises(NoAnswer):
         await Mixture.from_config({"experts": [], "discover": False}).estimate("hello")
+
+
+async def test_a_mixture_of_agents_says_what_then_happens(mixture):
+    aliases = {
+        "panel": {"strategy": "mixture_of_agents", "proposer_models": ["sage", "mini"], "aggregator_model": "coder"},
+        "layered": {"strategy": "mixture_of_agents", "proposer_models": ["sage", "mini"], "layers": 2},
+        "judged": {"strategy": "best_of_n", "experts": ["sage", "mini", "coder"], "n": 2, "judge": "coder"},
+    }
+    mixture = Mixture.from_config({"experts": EXPERTS, "aliases": aliases})
+    for model, roles in (
+        ("panel", ["proposer"] * 2 + ["writer"]),
+        ("layered", ["proposer"] * 4 + ["writer"]),
+        ("judged", ["proposer"] * 2 + ["judge"] * 2),
+    ):
+        found = await told(mixture, "Describe the sea", model)
+        assert [call["role"] for call in found["calls"]] == roles
+        assert found["expected_calls"] == len(roles)
+    found = await told(mixture, "Describe the sea", "panel")
+    done = (await Mixture.from_config(mixture.config).answer("Describe the sea", "panel")).report
+    assert [call.expert for call in done.calls] == [call["expert"] for call in found["calls"]]
+    writer, proposer = found["calls"][-1]["cost_usd"], found["calls"][0]["cost_usd"]
+    assert writer > DEAR["input"] / CHEAP["input"] * proposer, "its prompt holds the proposals"
