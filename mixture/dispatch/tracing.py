@@ -14,6 +14,8 @@ from mixture.errors import ExpertTimeout, MixtureError
 from mixture.streams import relay
 from mixture.types import Chunk, Completion, Delta, Embedder, Emit, Event, Expert, Query
 
+SLACK = 0.1
+"""Seconds, at least, that are kept before the deadline for giving something else."""
 SECONDS = 0.5
 """For finding by meaning what supports the sentences; what words alone say counts when it takes longer."""
 
@@ -23,7 +25,8 @@ async def in_time(expert: Expert, query: Query, held: Held) -> Completion:
     time then to give one of the proposals.
     """
     end = query.limits.deadline
-    seconds = None if end is None else max(0.0, end - time.time()) * (1 - MARGIN)
+    rest = None if end is None else max(0.0, end - time.time())
+    seconds = None if rest is None else rest - max(MARGIN * rest, min(SLACK, rest))
     try:
         async with asyncio.timeout(seconds) as clock:
             held.begun = lambda: clock.reschedule(None)

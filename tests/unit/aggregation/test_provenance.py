@@ -1,4 +1,4 @@
-"""Which proposals support which sentence: by words or meaning, with every number, and with a denial where it has one."""
+"""Which proposals support which sentence: by words or meaning, with every number, and a denial where it has one."""
 
 import asyncio
 
