@@ -24,7 +24,7 @@ def early_stop(query: Query, panel: Panel, options: StrategyOptions, *, votes: b
         return None
 
     async def stop(came: Proposals, pending: Sequence[str]) -> str | None:
-        if len(came.completions) < FEWEST or not (bound is not None or countable(ballots(query, came.completions))):
+        if len(came.completions) < FEWEST or (bound is None and _open(query, came, pending, options)):
             return None
         verdict = await panel.aggregator.aggregate(query, came.completions, options.weights, pending=pending)
         if votes and verdict.decided and _sure(verdict, came, pending, options.voting_threshold):
@@ -34,6 +34,14 @@ def early_stop(query: Query, panel: Panel, options: StrategyOptions, *, votes: b
         return None
 
     return stop
+
+
+def _open(query: Query, came: Proposals, pending: Sequence[str], options: StrategyOptions) -> bool:
+    """Whether it can be said without counting that the vote is open: nobody is ahead by more votes than came, and
+    texts that name no answer can't be counted.
+    """
+    few = options.weights is None and len(came.completions) <= len(pending)
+    return few or not countable(ballots(query, came.completions))
 
 
 def _sure(verdict: Verdict, came: Proposals, pending: Sequence[str], threshold: float | None) -> bool:
