@@ -38,6 +38,9 @@ from mixture.types import (
 
 logger = logging.getLogger("mixture.remote")
 
+PATIENCE = 1.0
+"""Seconds that a hosted decomposer has, which takes a millisecond or two; then its caller's own rules decide."""
+
 Handle = Any
 """A `ray.serve.handle.DeploymentHandle` (its own types say nothing about the methods behind it)."""
 
@@ -128,8 +131,12 @@ class RemoteDecomposer:
         self._call = handle.options(method_name="decompose")
 
     async def decompose(self, query: Query) -> Plan:
-        """See `mixture.types.Decomposer`."""
-        plan: Plan = await _called("decomposer", self._call.remote(query))
+        """See `mixture.types.Decomposer`. Raises Overloaded when it takes longer than `PATIENCE`: rules are at hand."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                plan: Plan = await _called("decomposer", self._call.remote(query))
+        except TimeoutError:
+            raise Overloaded(f"the decomposer did not answer within {PATIENCE:g} s", retry_after=1.0) from None
         return plan
 
 

@@ -157,7 +157,8 @@ def _weighed(query: Query, panel: Panel, options: StrategyOptions, route: Route,
     found = alone(single)
     several = _several(offered) if demanding and not counted else None
     if counted or several:
-        found = best(single, others, usd, _left(query), open_=not counted)
+        guessed = not any(fact.get("quality") is not None for fact in route.signals.get("candidates") or ())
+        found = best(single, others, usd, _left(query), open_=not counted, guessed=guessed)
     if len(found.names) > 1 and not _in_time(query, route, 2):
         found = alone(single)
     if found.names == (single.name,):
@@ -168,7 +169,9 @@ def _weighed(query: Query, panel: Panel, options: StrategyOptions, route: Route,
         return Arranged("task_based", said, _led(route, found.names[0]), weighed=found, decided=True)
     why = _why_several(found, single, usd)
     if counted:
-        return Arranged("cascade", why, route, {"fallback_order": found.names, "n": 2, "lead": 1}, weighed=found)
+        # Two are to be compared: the first to come is one vote ahead of nobody, and must not end it.
+        told = {"fallback_order": found.names, "n": 2, "lead": 1, "early_stop": False}
+        return Arranged("cascade", why, route, told, weighed=found)
     return Arranged(several or "best_of_n", why, route, {"experts": found.names}, weighed=found)
 
 

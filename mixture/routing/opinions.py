@@ -89,26 +89,36 @@ def all_asked(opinions: Sequence[Opinion], writer: Opinion | None = None, instea
 
 
 def best(
-    single: Opinion, opinions: Sequence[Opinion], usd_per_answer: float, most_usd: float | None = None, *, open_: bool
+    single: Opinion,
+    opinions: Sequence[Opinion],
+    usd_per_answer: float,
+    most_usd: float | None = None,
+    *,
+    open_: bool,
+    guessed: bool = False,
 ) -> Arrangement:
     """The arrangement that is worth most: `single` alone, another one alone, or several of `opinions`, within
     `most_usd` and never less often right than `single`. `open_` says that the answers can't be counted, so that all are
-    asked at once and one more call makes one of them.
+    asked at once and one more call makes one of them; `guessed` that the qualities are: then `single` is the first of
+    any several, and its answer stands unless others agree on another.
     """
     found, pool = alone(single), _pool(single, opinions, usd_per_answer)
-    for arrangement in (*map(alone, pool), *_several(single, pool, usd_per_answer, open_=open_)):
+    several = _several(single, pool, usd_per_answer, open_=open_, guessed=guessed)
+    for arrangement in (*map(alone, pool), *several):
         fits = arrangement.right >= single.quality and (most_usd is None or arrangement.most_usd <= most_usd)
         if fits and arrangement.worth(usd_per_answer) > found.worth(usd_per_answer):
             found = arrangement
     return found
 
 
-def _several(single: Opinion, pool: Sequence[Opinion], usd_per_answer: float, *, open_: bool) -> Iterator[Arrangement]:
+def _several(
+    single: Opinion, pool: Sequence[Opinion], usd_per_answer: float, *, open_: bool, guessed: bool
+) -> Iterator[Arrangement]:
     """The arrangements of several, unless nothing can be gained: who is always right is not worth two calls more."""
     cheapest = sum(sorted(opinion.cost_usd for opinion in pool)[:AT_FIRST])
     if len(pool) < 3 or (1 - single.quality) * usd_per_answer <= cheapest - single.cost_usd:
         return
-    for members in _orders(pool):
+    for members in _orders(pool, single if guessed else None):
         instead = members.index(single) if single in members else 0
         yield all_asked(members, max(members, key=_quality), instead) if open_ else agreed(members, instead)
 
@@ -129,9 +139,14 @@ def _pool(single: Opinion, opinions: Sequence[Opinion], usd_per_answer: float) -
     return sorted([single, *ranked[: POOL - 1]], key=lambda opinion: (opinion.cost_usd, opinion.name))
 
 
-def _orders(pool: Sequence[Opinion]) -> Iterator[list[Opinion]]:
-    """Three of the pool, cheapest first, and the whole of it."""
-    yield from (list(members) for members in combinations(pool, 3))
+def _orders(pool: Sequence[Opinion], first: Opinion | None) -> Iterator[list[Opinion]]:
+    """Three of the pool, cheapest first, and the whole of it; behind `first`, where there is one."""
+    if first is None:
+        yield from (list(members) for members in combinations(pool, 3))
+    else:
+        others = [opinion for opinion in pool if opinion is not first]
+        yield from ([first, *members] for members in combinations(others, 2))
+        pool = [first, *others]
     if len(pool) > 3:
         yield list(pool)
 

@@ -96,7 +96,9 @@ def _terms(before: Proposals, query: Query, panel: Panel, options: StrategyOptio
 def _together(before: Proposals, more: Proposals, options: StrategyOptions) -> Proposals:
     """Both; of equal answers the first counts: as configured, or else that of the dearest expert."""
     if options.fallback_order:
-        completions = [*before.completions, *more.completions]
+        order = {name: place for place, name in enumerate(options.fallback_order)}
+        both = (*before.completions, *more.completions)
+        completions = sorted(both, key=lambda completion: order.get(completion.expert, len(order)))
     else:
         completions = [*reversed(more.completions), *before.completions]
     failures, cancelled = [*before.failures, *more.failures], [*before.cancelled, *more.cancelled]

@@ -85,3 +85,11 @@ def test_a_better_expert_alone_is_an_arrangement_too():
     single, better = Opinion("cheap", 0.7, 0.0001), Opinion("better", 0.9, 0.005)
     assert best(single, [better], 0.01, open_=True).names == ("cheap",)
     assert best(single, [better], 1.0, open_=True).names == ("better",)
+
+
+def test_guessed_qualities_do_not_push_the_chosen_one_back():
+    single, others = Opinion("chosen", 0.8, 0.0005), three(0.8, 0.8, 0.8, cost=0.0001)
+    known = best(single, others, 0.01, open_=False)
+    guessed = best(single, others, 0.01, open_=False, guessed=True)
+    assert "chosen" not in known.names[:2]
+    assert guessed.names[0] == "chosen"

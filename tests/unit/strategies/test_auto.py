@@ -195,3 +195,20 @@ async def test_exact_experts_answer_the_parts_that_are_theirs_and_no_others(run)
         "2 parts (science, code), but nobody here can write an answer",
     )
     assert any(isinstance(event, Planned) for event in done.events)
+
+
+async def test_the_first_to_come_does_not_decide_alone(run):
+    slow = scripted("slow", "17", price=CHEAP, rate=50)
+    done = await run(
+        "auto", scripted("quick", "12", price=CHEAP), slow, scripted("third", "17", price=CHEAP), asked=SUM
+    )
+    assert (done.completion.text, done.completion.quorum.answered) == ("17", 3)
+
+
+async def test_where_qualities_are_guessed_the_router_s_expert_is_asked_first_and_wins_ties(run):
+    dearer = Price(0.4, 1.2)
+    experts = [scripted("e0", "17", price=dearer), *panel_of(answers=("12", "11", "10"))]
+    experts[1:] = [scripted(f"c{n}", text, price=CHEAP) for n, text in enumerate(("12", "11", "10"))]
+    done = await run("auto", *experts, asked=SUM, usd_per_answer=0.1)
+    assert next(e for e in done.events if isinstance(e, Routed)).route.experts[0] == "e0"
+    assert done.completion.text == "17"

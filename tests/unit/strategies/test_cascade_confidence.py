@@ -89,3 +89,10 @@ async def test_until_one_answer_is_ahead(run):
 async def test_one_expert_is_a_plain_cascade(run, stream):
     done = await run("cascade", priced("a", "24", 1), asked=ASKED, confidence=0.9, stream=stream)
     assert (done.completion.text, done.completion.confidence) == ("24", None)
+
+
+async def test_of_equal_answers_the_first_in_the_configured_order_counts_whatever_it_costs(run):
+    experts = [scripted(name, text, price=Price(cost, cost)) for name, text, cost in (("a", "7", 2), ("b", "8", 1))]
+    question = "How many days does a week have?"
+    done = await run("cascade", *experts, asked=question, fallback_order=("a", "b"), lead=2, n=2, early_stop=False)
+    assert done.completion.text == "7"
