@@ -1,11 +1,10 @@
 """Domains of requests: how often the classifier finds them, and whether it notices what belongs to none.
 
 - MMLU-Pro's categories, by the packaged classifier as it is: it has seen texts of this project's own only.
-- CLINC150's ten domains, learned from its train split by the same code (`mixture.routing.subjects.fit`) and tested on
-  its test split; what is out of scope is told by the score of the likeliest domain (`strength`), and of the likeliest
-  intent when the 150 intents are learned instead. `recall` is the share of out-of-scope requests that are noticed when
-  a threshold from the validation split takes 5% of its requests in scope.
-
+- CLINC150's ten domains, learned from its train split by the same code (`mixture.routing.subject_fitting`) and tested
+  on its test split; what is out of scope is told by the score of the likeliest domain (`strength`), and of the
+  likeliest intent when the 150 intents are learned instead. `recall` is the share of out-of-scope requests that are
+  noticed when a threshold from the validation split takes 5% of its requests in scope.
 
 Beside them: TF-IDF with logistic regression, the largest class.
 """
@@ -24,6 +23,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.reporting import finish, need, options, progress, table
 from mixture.routing import subjects
+from mixture.routing.subject_fitting import fit
 
 QUESTIONS, CLINC = "mmlupro_questions.parquet", "clinc150.parquet"
 QUICK = 1_500
@@ -73,7 +73,7 @@ def clinc(folder: Path, quick: bool) -> dict[str, Any]:
         train = tuple([column[place] for place in kept] for column in train)
     texts, intents, domains = train
     progress("CLINC150: domains")
-    learned = subjects.fit(texts, domains)
+    learned = fit(texts, domains)
     guesses = [learned.guess(text) for text in splits["test"][0]]
     right = np.array(
         [guess.domain == name for guess, name in zip(guesses, splits["test"][2], strict=True)], dtype=float
@@ -87,7 +87,7 @@ def clinc(folder: Path, quick: bool) -> dict[str, Any]:
     }
     found |= outside("clinc_oos", lambda text: learned.guess(text).strength, splits)
     progress("CLINC150: intents")
-    finer = subjects.fit(texts, intents)
+    finer = fit(texts, intents)
     found |= outside("clinc_oos_by_intent", lambda text: finer.guess(text).strength, splits)
     progress("CLINC150: TF-IDF")
     found |= baseline(texts, domains, splits)

@@ -61,6 +61,10 @@ def _mapped(query: Query, panel: Panel, route: Route, specialists: Mapping[str, 
     for kind, name in able.items():
         if kind.lower() in named(task):
             return kind, name
+    domain = route.signals.get("domain")
+    for kind, name in able.items():
+        if kind.lower() == domain:
+            return kind, name
     words = query.text.lower().split() if able else ()
     for kind, name in able.items():
         if not named(kind.lower()) and kind.lower() in (word.strip(".,;:!?\"'()") for word in words):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from mixture.routing.domains import BY_NAME, DOMAINS, MARKS
+from mixture.routing.language import ENGLISH, in_english, language
 from mixture.types import Query
 
 FIRST, LAST = 2_000, 500
@@ -22,10 +23,11 @@ _WORD = re.compile(r"[a-z][a-z0-9_+/;-]*[a-z0-9_+]|[a-z]")
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """The domains that a text shows, strongest first, with what was found of each."""
+    """The domains that a text shows, strongest first, with what was found of each, and the language that it is in."""
 
     scores: Mapping[str, float] = field(default_factory=dict)
     matched: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    language: str = ENGLISH
 
     @property
     def task(self) -> str:
@@ -35,7 +37,9 @@ class Topic:
 
 def classify(text: str) -> Topic:
     """The domains that `text` shows. Equal ones stay in the order of `mixture.routing.domains.DOMAINS`."""
-    seen = _looked_at(text)
+    cut = looked_at(text)
+    spoken = language(cut)
+    seen = in_english(cut, spoken)
     words = _words(seen)
     found: dict[str, dict[str, float]] = {}
     for word in sorted(words & _DOMAINS_OF.keys()):
@@ -44,17 +48,17 @@ def classify(text: str) -> Topic:
     for name, pattern in _PATTERNS:
         if not words.isdisjoint(pattern.needs) and pattern.regex.search(seen) is not None:
             found.setdefault(name, {})[pattern.shows] = PATTERN
-    return _ranked(found)
+    return _ranked(found, spoken)
 
 
-def _ranked(found: dict[str, dict[str, float]]) -> Topic:
+def _ranked(found: dict[str, dict[str, float]], spoken: str) -> Topic:
     for name in tuple(found):
         implied = BY_NAME[name].implies
         if implied is not None:
             found.setdefault(implied, found[name])
     scores = {name: sum(found[name].values()) for name in _ORDER if name in found}
     ranked = sorted(scores, key=lambda name: -scores[name])
-    return Topic({n: scores[n] for n in ranked}, {n: tuple(found[n])[:SHOWN] for n in ranked})
+    return Topic({n: scores[n] for n in ranked}, {n: tuple(found[n])[:SHOWN] for n in ranked}, spoken)
 
 
 def topic(query: Query) -> Topic:
@@ -66,7 +70,7 @@ def topic(query: Query) -> Topic:
         found = classify(message.text)
         if found.scores:
             return found
-    return Topic()
+    return classify(asked[-1].text) if asked else Topic()
 
 
 def named(task: str) -> frozenset[str]:
@@ -79,7 +83,8 @@ def named(task: str) -> frozenset[str]:
     return frozenset({task}) if task in _SKILLS or task == "general" else frozenset()
 
 
-def _looked_at(text: str) -> str:
+def looked_at(text: str) -> str:
+    """The beginning and the end of a long text."""
     return text if len(text) <= FIRST + LAST else f"{text[:FIRST]}\n{text[-LAST:]}"
 
 

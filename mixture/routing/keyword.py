@@ -9,11 +9,15 @@ from functools import lru_cache
 from typing import Any
 
 from mixture.routing.candidates import candidate, facts
-from mixture.routing.classification import Topic, topic
+from mixture.routing.classification import Topic
 from mixture.routing.domains import BY_NAME, GENERAL, NARROW
+from mixture.routing.signals import EVERYDAY, Signals, read
+from mixture.routing.subjects import packaged_classifier
 from mixture.tokens import prompt_tokens
 from mixture.types import IDLE, ExpertCard, Loads, Query, Route
 
+CLASSIFIED = 1.5
+"""What the classifier's domain counts: more than a word, less than a pattern."""
 NOT_ITS_KIND = "only calculates or quotes documents"
 """Why a narrow expert is left out of a request that shows nothing of the kind."""
 
@@ -33,13 +37,15 @@ class KeywordRouter:
         """The experts to ask, best first."""
         if not cards:
             return Route((), "there are no experts")
-        found = topic(query)
-        fits = [fit(card, found) for card in cards]
+        seen = read(query)
+        found = seen.topic
+        fits = [fit(card, found, seen.reading.domain) for card in cards]
         ranked = sorted(zip(fits, cards, strict=True), key=lambda pair: pair[0].rank)
         asked = [(one, card) for one, card in ranked if not one.useless] or ranked
         names = tuple(card.name for _, card in asked)
-        signals = _signals(found) | {"candidates": _candidates(query, cards, loads or {}, names)}
-        return Route(names, _why(found, *asked[0]), signals)
+        matched = {name: list(words) for name, words in found.matched.items()}
+        signals = seen.report() | {"matched": matched, "candidates": _candidates(query, cards, loads or {}, names)}
+        return Route(names, _why(seen, *asked[0]), signals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,8 @@ class Fit:
         return (not (self.narrow and suited), -self.score, not self.general, self.breadth if suited else 0)
 
 
-def fit(card: ExpertCard, found: Topic) -> Fit:
-    """How well the expert of `card` suits what was `found`."""
+def fit(card: ExpertCard, found: Topic, domain: str | None = None) -> Fit:
+    """How well the expert of `card` suits what was `found`, and the `domain` that the classifier saw."""
     known = _profile(card.skills, card.name)
     score, matched = 0.0, frozenset[str]()
     for name, strength in found.scores.items():
@@ -74,6 +80,10 @@ def fit(card: ExpertCard, found: Topic) -> Fit:
         if matching:
             score += strength
             matched |= matching
+    if domain is not None and domain not in EVERYDAY:
+        matching = known.skills & packaged_classifier().skills.get(domain, frozenset())
+        score += CLASSIFIED if matching else 0.0
+        matched |= matching
     return Fit(score, tuple(sorted(matched)), known.narrow, known.general, len(known.skills))
 
 
@@ -114,14 +124,13 @@ def _candidates(query: Query, cards: Sequence[ExpertCard], loads: Loads, asked: 
     return [facts(one, None if one.name in asked else NOT_ITS_KIND) for one in made]
 
 
-def _why(found: Topic, best: Fit, card: ExpertCard) -> str:
+def _why(seen: Signals, best: Fit, card: ExpertCard) -> str:
+    found, domain = seen.topic, seen.reading.domain
+    if not found.scores and best.score:
+        return f"{domain} (classified); {card.name} is for {', '.join(best.skills)}"
     if not found.scores:
         return f"no kind of task stands out; {card.name} is {'for everything' if best.general else 'listed first'}"
     shown = ", ".join(found.matched[found.task])
     if not best.skills:
         return f"{found.task} ({shown}); nobody is made for it, {card.name} comes nearest"
     return f"{found.task} ({shown}); {card.name} is for {', '.join(best.skills)}"
-
-
-def _signals(found: Topic) -> dict[str, object]:
-    return {"task": found.task, "scores": dict(found.scores), "matched": {k: list(v) for k, v in found.matched.items()}}

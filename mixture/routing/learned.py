@@ -17,10 +17,11 @@ from mixture.config import RouterConfig
 from mixture.routing import promise
 from mixture.routing.calibration import Calibration
 from mixture.routing.candidates import candidate, facts
-from mixture.routing.classification import Topic, topic
+from mixture.routing.classification import Topic
 from mixture.routing.keyword import NOT_ITS_KIND, Fit, fit
 from mixture.routing.objective import Aim, Candidate, Choice, choose, two_way
 from mixture.routing.predictor import Record
+from mixture.routing.signals import Signals, read
 from mixture.routing.storage import PredictorError
 from mixture.tokens import prompt_tokens
 from mixture.types import IDLE, ExpertCard, Loads, Price, Query, Route
@@ -69,12 +70,13 @@ class LearnedRouter:
         """
         if not self._records.keys() & {card.name for card in cards}:
             raise PredictorError("the calibration knows none of these experts; calibrate with a log of theirs")
-        found = topic(query)
+        seen = read(query)
+        found = seen.topic
         qualities = self._qualities(query)
         field = self._field(query, cards, loads or {}, found, qualities)
         choice, promised = self._chosen(query, field, qualities)
         behind = tuple(one.name for one in field.candidates if not one.available and one.name not in choice.order)
-        signals = _signals(found, field, choice) | {
+        signals = _signals(seen, field, choice) | {
             "encoder": self._calibration.encoder,
             "calibration": self._calibration.version,
             "promise": promised,
@@ -178,10 +180,10 @@ def _unfit(card: ExpertCard, known: Fit, prompt: int) -> str:
     return ""
 
 
-def _signals(found: Topic, field: _Field, choice: Choice) -> dict[str, Any]:
+def _signals(seen: Signals, field: _Field, choice: Choice) -> dict[str, Any]:
     reasons = field.left_out | dict(choice.left_out)
     listed = [facts(one, reasons.get(one.name)) for one in (*field.candidates, *field.unweighed)]
-    return {"task": found.task, "scores": dict(found.scores), "candidates": listed, "within_limits": choice.within}
+    return seen.report() | {"candidates": listed, "within_limits": choice.within}
 
 
 def _why(found: Topic, field: _Field, choice: Choice) -> str:

@@ -1,36 +1,29 @@
-"""The domain of a request (law, chemistry, code, chat, ...), by ridge regression on words and static vectors.
+"""The domain of a request (law, chemistry, code, chat, ...), by linear scores of words and static vectors.
 
-The classifier that comes with the package is fitted when it is first needed, in a moment, from the terms and examples
-of `subjects.yaml`; the same `fit` learns other domains from other texts.
+The classifier that comes with the package (`subjects.npz`) was fitted by `mixture.routing.subject_fitting` to the terms
+and examples of `subjects.yaml`, which were written for it; other domains are learned from other texts by the same code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import yaml
-from scipy import sparse
 
 from mixture.routing.encoder import Buckets, word_buckets
-from mixture.routing.ridge import Design, Spectrum, solve
 from mixture.routing.static import StaticEncoder, packaged
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
-MEANING = 1.0
-"""What the squared length of a static vector is beside that of a text's words, which is one."""
-SHARPNESS: tuple[float, ...] = (3.0, 5.0, 8.0, 12.0, 18.0, 26.0, 36.0)
-PENALTIES: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0)
-TUNED = 2_000
-"""Texts that penalty and sharpness are chosen on."""
-PACKAGED = 0.4, 12.0
-"""Penalty and sharpness of the packaged classifier, as `fit` chooses them: choosing takes seconds."""
+PACKAGED = Path(__file__).with_name("subjects.npz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +52,8 @@ class DomainClassifier:
     meaning: Floats
     base: Floats
     sharpness: float
+    skills: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The skills that suit each domain, where they are known."""
 
     def guess(self, text: str, vector: Floats | None = None) -> Guess:
         """The domain of `text`; `vector` is its static vector where that is known already."""
@@ -71,64 +66,12 @@ class DomainClassifier:
 
     def scores(self, text: str, vector: Floats | None = None) -> Doubles:
         """The score of each domain: about one for its own texts, about zero for others'."""
-        rows, values = _known(word_buckets(text), self.places, self.rarity)
+        rows, values = known(word_buckets(text), self.places, self.rarity)
         meant = self.encoder.encode(text) if vector is None else vector
         return np.asarray(self.base + values @ self.words[rows] + meant @ self.meaning, dtype=np.float64)
 
 
-def fit(
-    texts: Sequence[str],
-    domains: Sequence[str],
-    encoder: StaticEncoder | None = None,
-    tuned: tuple[float, float] | None = None,
-) -> DomainClassifier:
-    """A classifier of `domains` (one a text) from examples, with penalty and sharpness `tuned` by left-out errors where
-    they are not given. Raises ValueError without two domains.
-    """
-    encoder = encoder or packaged()
-    names = tuple(sorted(set(domains)))
-    if len(names) < 2:
-        raise ValueError("a classifier needs texts of at least two domains")
-    buckets = [word_buckets(text) for text in texts]
-    places, rarity = _vocabulary(buckets)
-    design = Design(_matrix(buckets, places, rarity), encoder.encode_all(texts) * np.float32(MEANING**0.5))
-    truth = np.array([[name == domain for name in names] for domain in domains], dtype=np.float64)
-    sample = np.sort(np.random.default_rng(0).permutation(len(texts))[:TUNED])
-    penalty, sharpness = tuned or choose(design.rows(sample), truth[sample])
-    base = truth.mean(0)
-    weights = solve(design, truth - base, penalty)
-    words, meaning = weights.sparse.astype(np.float32), (weights.dense * MEANING**0.5).astype(np.float32)
-    return DomainClassifier(encoder, names, places, rarity, words, meaning, base.astype(np.float32), sharpness)
-
-
-def choose(design: Design, truth: Doubles) -> tuple[float, float]:
-    """The penalty of the least left-out error, and the sharpness that makes left-out probabilities the most likely."""
-    tuning = Spectrum(design.gram()).tune(truth, PENALTIES)
-    own = truth.argmax(1)
-    likely = []
-    for sharpness in SHARPNESS:
-        raised = tuning.left_out * sharpness
-        raised = raised - raised.max(1, keepdims=True)
-        logs = raised - np.log(np.exp(raised).sum(1, keepdims=True))
-        likely.append(float(logs[np.arange(len(own)), own].mean()))
-    return tuning.penalty, SHARPNESS[int(np.argmax(likely))]
-
-
-def _vocabulary(texts: Sequence[Buckets]) -> tuple[dict[int, int], Floats]:
-    """The buckets that occur, with their places and inverse document frequencies."""
-    found, counts = np.unique(np.concatenate([*map(np.unique, texts)]), return_counts=True)
-    rarity = np.log((1 + len(texts)) / (1 + counts)) + 1
-    return {int(bucket): place for place, bucket in enumerate(found)}, rarity.astype(np.float32)
-
-
-def _matrix(texts: Sequence[Buckets], places: Mapping[int, int], rarity: Floats) -> sparse.csr_matrix:
-    rows = [_known(text, places, rarity) for text in texts]
-    ends = np.cumsum([0, *(len(columns) for columns, _ in rows)])
-    columns, values = (np.concatenate(parts) for parts in zip(*rows, strict=True))
-    return sparse.csr_matrix((values, columns, ends), shape=(len(rows), len(rarity)))
-
-
-def _known(text: Buckets, places: Mapping[int, int], rarity: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
+def known(text: Buckets, places: Mapping[int, int], rarity: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
     """The places of a text's known words, and their values: of length one together."""
     found = sorted({place for bucket in text.tolist() if (place := places.get(bucket)) is not None})
     rows = np.array(found, dtype=np.int64)
@@ -157,8 +100,29 @@ def _subject(entry: Mapping[str, str | list[str]]) -> Subject:
     return Subject(frozenset(known), (*(term.strip() for term in terms), *entry["examples"]))
 
 
+def save(classifier: DomainClassifier, path: Path = PACKAGED) -> None:
+    """Write `classifier`, without its encoder, to `path`."""
+    skills = {name: sorted(words) for name, words in classifier.skills.items()}
+    about = {"names": classifier.names, "sharpness": classifier.sharpness, "skills": skills}
+    header = json.dumps(about).encode()
+    np.savez_compressed(
+        path,
+        header=np.frombuffer(header, np.uint8),
+        buckets=np.array(list(classifier.places), dtype=np.uint32),
+        rarity=classifier.rarity.astype(np.float16),
+        words=classifier.words.astype(np.float16),
+        meaning=classifier.meaning.astype(np.float16),
+        base=classifier.base,
+    )
+
+
 @cache
 def packaged_classifier() -> DomainClassifier:
     """The classifier of the package's own domains."""
-    texts, domains = zip(*((text, name) for name, subject in subjects().items() for text in subject.texts), strict=True)
-    return fit(texts, domains, tuned=PACKAGED)
+    with np.load(PACKAGED, allow_pickle=False) as stored:
+        header = json.loads(stored["header"].tobytes())
+        parts = {name: stored[name].astype(np.float32) for name in ("rarity", "words", "meaning", "base")}
+        places = {bucket: place for place, bucket in enumerate(stored["buckets"].tolist())}
+    skills = {name: frozenset(words) for name, words in header["skills"].items()}
+    names, sharpness = tuple(header["names"]), float(header["sharpness"])
+    return DomainClassifier(packaged(), names, places, sharpness=sharpness, skills=skills, **parts)

@@ -3,6 +3,7 @@
 import pytest
 
 from mixture.routing import subjects
+from mixture.routing.subject_fitting import examples, fit
 
 MMLU_PRO = [
     "biology",
@@ -52,10 +53,12 @@ def test_what_is_like_no_example_is_weak():
     assert classifier.guess("zxqv blorf wug").strength < known.strength
 
 
-def test_penalty_and_sharpness_are_those_that_fitting_chooses():
-    texts = [text for subject in subjects.subjects().values() for text in subject.texts]
-    names = [name for name, subject in subjects.subjects().items() for _ in subject.texts]
-    assert subjects.fit(texts, names).sharpness == subjects.PACKAGED[1]
+def test_what_is_packaged_is_what_fitting_gives():
+    fresh, packaged = fit(*examples()), subjects.packaged_classifier()
+    for text in ("Explain the doctrine of adverse possession", "What is entropy?", "hi", "Sort a list in Rust"):
+        told, made = packaged.guess(text), fresh.guess(text)
+        assert told.domain == made.domain
+        assert told.probability == pytest.approx(made.probability, abs=0.01)
 
 
 def test_other_domains_can_be_learned():
@@ -67,11 +70,11 @@ def test_other_domains_can_be_learned():
         "next track",
         "louder music",
     ]
-    classifier = subjects.fit(texts, ["home"] * 3 + ["music"] * 3)
+    classifier = fit(texts, ["home"] * 3 + ["music"] * 3)
     assert classifier.guess("switch the lights on").domain == "home"
     assert classifier.guess("play some music").domain == "music"
 
 
 def test_one_domain_is_none():
     with pytest.raises(ValueError, match="two domains"):
-        subjects.fit(["a", "b"], ["x", "x"])
+        fit(["a", "b"], ["x", "x"])
