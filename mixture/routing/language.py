@@ -7,7 +7,7 @@ glossary a language: words of it are put in the place of the foreign ones, nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -59,6 +59,10 @@ class Glossary:
     phrases: Mapping[str, tuple[tuple[str, str], ...]]
     longest: int
 
+    def known(self, words: Iterable[str]) -> int:
+        """How many of `words`, in plain letters, have an entry."""
+        return sum(bool(_single(word, self, "")) for word in words)
+
 
 @cache
 def glossaries() -> Mapping[str, Glossary]:
@@ -92,8 +96,11 @@ def language(text: str) -> str:
     for name, letters in _LETTERS.items():
         if not text.isascii() and any(letter in lowered for letter in letters):
             scores[name] += TELLING
-    best = max(scores, key=lambda name: scores[name])
-    return best if scores[best] > len(words & _ENGLISH_STOPS) else ENGLISH
+    most = max(scores.values())
+    if most <= len(words & _ENGLISH_STOPS):
+        return ENGLISH
+    tied = [name for name, score in scores.items() if score == most]
+    return max(tied, key=lambda name: glossaries()[name].known(words)) if len(tied) > 1 else tied[0]
 
 
 def _script(text: str) -> str | None:
