@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from dataclasses import replace
 from typing import Any
 
 from mixture.config import Hedge
 from mixture.dispatch.outcomes import Failure, healable
+from mixture.envelope import left
 from mixture.errors import MixtureError
+from mixture.estimates import bound_cost
 from mixture.metering import adjusted
 from mixture.streams import relay, stopped
-from mixture.types import Adjusted, Completion, Delta, Emit, Event, Panel, Query
+from mixture.types import Adjusted, Completion, Delta, Emit, Event, ExpertCard, Panel, Query
 from mixture.wrappers import begins_within
 
 USUAL = 0.95
@@ -50,7 +53,7 @@ class Contest:
         taken off `others`. None when each of them failed before it began: see `failures`. Raises what ends one that had
         begun, or what no other expert heals.
         """
-        self._start(name, self._query)
+        self._start(name, _halved(self._query, self._panel.experts[name].card))
         wait: float | None = seconds
         try:
             while self._tasks:
@@ -113,3 +116,14 @@ class Contest:
             task.cancel()
         for task in self._tasks:
             await stopped(task)
+
+
+def _halved(query: Query, card: ExpertCard) -> Query:
+    """`query` with half of what is left to spend, where that is enough: without a maximum of tokens the first call
+    would take it all, and there would be nothing for a second expert.
+    """
+    half = left() / 2
+    if math.isinf(half) or bound_cost(card, query) > half:
+        return query
+    most = query.limits.max_cost_usd
+    return replace(query, limits=replace(query.limits, max_cost_usd=half if most is None else min(most, half)))

@@ -38,8 +38,9 @@ def no_answer(failures: Iterable[Failure], panel: Panel) -> MixtureError:
         return NoAnswer(TO_ADD if not panel.experts or _embedded(panel) else "there is no expert to ask")
     if all(isinstance(error, InvalidQuery) for _, error in failed):
         return failed[-1][1]
-    if all(isinstance(error, BudgetExceeded) for _, error in failed):
-        return BudgetExceeded("; ".join(dict.fromkeys(reason(error) for _, error in failed)), param="max_cost_usd")
+    dear = [reason(error) for _, error in failed if isinstance(error, BudgetExceeded)]
+    if dear and all(isinstance(error, BudgetExceeded | Declined) for _, error in failed):
+        return BudgetExceeded("; ".join(dict.fromkeys(dear)), param="max_cost_usd")
     causes = tuple((name, reason(error)) for name, error in failed)
     if all(isinstance(error, Declined) for _, error in failed):
         said = f": {TO_ADD}" if _embedded(panel) else _listed(causes)

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import random
 
 import pytest
 
@@ -9,7 +10,7 @@ from mixture import Mixture
 from mixture.config import Resilience
 from mixture.dispatch.shares import fitting, shares
 from mixture.envelope import Envelope, left, usd, within
-from mixture.errors import BudgetExceeded, InvalidQuery
+from mixture.errors import BudgetExceeded, InvalidQuery, MixtureError
 from mixture.metering import metered
 from mixture.models import Wishes
 from mixture.providers.scripted import scripted
@@ -181,3 +182,34 @@ async def test_the_stricter_of_the_request_s_and_the_configured_limit_holds():
 async def test_wishes_about_partial_results_need_a_strategy():
     with pytest.raises(InvalidQuery, match="one expert"):
         await configured(CHEAP).answer("hi", "cheap", Wishes(on_partial="reject"))
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_no_tree_of_calls_spends_more_than_it_may(seed):
+    """Calls at random, at once and one after another, some failing or cancelled, in envelopes inside envelopes."""
+    draw = random.Random(seed)
+    failure = {"error": "RateLimited", "probability": 0.2}
+    experts = [
+        scripted(name, "abc " * draw.randint(1, 900), price=Price(draw.random(), 10 * draw.random()), seed=seed, **more)
+        for name, more in zip("abcd", ({}, {"failure": failure}, {"usage": "none"}, {"rate": 50_000}), strict=True)
+    ]
+    made = [wrap(one, Resilience(num_retries=1, timeout=0.5)) for one in experts]
+
+    async def grow(depth):
+        if depth == 0:
+            most = draw.choice([None, 50, 400])
+            query = Query((Message("user", "x" * 24),), Sampling(max_tokens=most), stream=draw.random() < 0.5)
+            task = asyncio.create_task(complete(draw.choice(made), query))
+            await asyncio.wait([task], timeout=draw.choice([None, 0.002]))
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled() or isinstance(task.exception(), MixtureError | type(None))
+            return
+        with within(draw.choice([None, draw.uniform(0.001, 0.02)])):
+            await asyncio.gather(*(grow(depth - 1) for _ in range(draw.randint(1, 4))))
+
+    with metered(calls := []), within(0.02) as envelope:
+        await grow(3)
+        assert envelope.held == pytest.approx(0)
+    assert sum(call.cost_usd for call in calls) == pytest.approx(envelope.spent)
+    assert envelope.spent <= 0.02 * (1 + 1e-9)

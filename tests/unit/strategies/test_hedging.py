@@ -7,12 +7,12 @@ import pytest
 from mixture.config import StrategyOptions
 from mixture.dispatch.hedging import patience
 from mixture.dispatch.spare import first_to_play
-from mixture.errors import ExpertUnavailable, InvalidQuery, NoAnswer, StreamBroken
+from mixture.errors import BudgetExceeded, ExpertUnavailable, InvalidQuery, NoAnswer, StreamBroken
 from mixture.metering import metered
 from mixture.providers.scripted import scripted
 from mixture.streams import complete
 from mixture.trace import Trace
-from mixture.types import Message, Query
+from mixture.types import Message, Price, Query
 from mixture.wrappers import begins_within
 from mixture.wrappers.beginnings import FEWEST, Beginnings
 
@@ -194,3 +194,21 @@ async def test_who_takes_over_is_said(run):
     done, trace = await asked(run, broken, scripted("b", "two"), hedge="off")
     assert done.completion.expert == "b"
     assert [(said.kind, said.why) for said in trace.adjustments] == [("replaced", "it takes over from a (a is down)")]
+
+
+async def test_within_a_budget_there_is_money_for_the_second_expert(run):
+    price = Price(1, 1)
+    slow, fast = scripted("a", price=price, gate=asyncio.Event()), scripted("b", "two", price=price)
+    done, trace = await asked(run, slow, fast, max_cost_usd=0.01)
+    assert (done.completion.text, len(trace.calls)) == ("two", 2)
+    assert trace.report().budget.spent_usd <= 0.01
+    tight, trace = await asked(run, scripted("a", "one", price=price, delay=0.1), fast, max_cost_usd=0.0006)
+    assert tight.completion.text == "one", "not enough for both: the slow one is waited for"
+    assert [call.expert for call in trace.calls] == ["a"]
+
+
+async def test_an_expert_that_declines_does_not_hide_that_the_others_are_too_dear(run):
+    free = scripted("sums", failure={"error": "Declined"}, price=Price(0, 0))
+    done, trace = await asked(run, free, scripted("b", price=Price(100, 100)), max_cost_usd=0.001, hedge="off")
+    assert isinstance(done.error, BudgetExceeded)
+    assert [call.outcome for call in trace.calls] == ["declined"]
