@@ -24,7 +24,7 @@ from mixture.planning import faults, plan
 from mixture.routing.classification import classify
 from mixture.routing.keyword import fit, narrow
 from mixture.routing.opinions import Arrangement, Opinion, alone, best
-from mixture.routing.priors import HARD, REFERENCE, USUAL, difficulty, prior_quality, stakes
+from mixture.routing.priors import HARD, REFERENCE, UNSURE, USUAL, difficulty, prior_quality, stakes
 from mixture.types import ExpertCard, Panel, Plan, Price, Query, Route
 
 USD_PER_ANSWER = 0.01
@@ -152,13 +152,13 @@ def _weighed(query: Query, panel: Panel, options: StrategyOptions, route: Route,
     hard, more = difficulty(route.signals), stakes(route.signals, options.high_stakes)
     single, *others = _opinions(query, panel, route, hard)
     counted = asked_for(query.text) in ("number", "choice") and hard >= USUAL
-    demanding = hard >= HARD or more > 1 or single.quality < 1 - HARD / 2
+    learned = any(fact.get("quality") is not None for fact in route.signals.get("candidates") or ())
+    demanding = hard >= HARD or more > 1 or (learned and single.quality < UNSURE)
     usd = (options.usd_per_answer or USD_PER_ANSWER) * more
     found = alone(single)
     several = _several(offered) if demanding and not counted else None
     if counted or several:
-        guessed = not any(fact.get("quality") is not None for fact in route.signals.get("candidates") or ())
-        found = best(single, others, usd, _left(query), open_=not counted, guessed=guessed)
+        found = best(single, others, usd, _left(query), open_=not counted, guessed=not learned)
     if len(found.names) > 1 and not _in_time(query, route, 2):
         found = alone(single)
     if found.names == (single.name,):

@@ -17,10 +17,12 @@ REFERENCE = 1.0
 """US dollars per million tokens, prompt and answer together in equal parts; also what an unknown price counts as."""
 CHEAPEST, DEAREST = 0.01, 100.0
 """Prices beyond which no more is concluded from a price."""
-USUAL, LIGHT = 0.5, 0.2
+USUAL, LIGHT = 0.45, 0.2
 """The difficulty of a request of which nothing is known, and of one that shows no kind of task or is conversation."""
-HARD = 0.65
+HARD = 0.5
 """The difficulty from which on a request counts as hard."""
+UNSURE = 0.65
+"""The predicted quality below which it does too."""
 HIGH_STAKES = ("medical", "legal", "health", "law")
 """Kinds of task in which a wrong answer does harm."""
 STAKES = 20.0

@@ -212,3 +212,19 @@ async def test_where_qualities_are_guessed_the_router_s_expert_is_asked_first_an
     done = await run("auto", *experts, asked=SUM, usd_per_answer=0.1)
     assert next(e for e in done.events if isinstance(e, Routed)).route.experts[0] == "e0"
     assert done.completion.text == "17"
+
+
+@pytest.mark.parametrize(("difficulty", "strategy"), [(0.2, "task_based"), (0.8, "mixture_of_agents")])
+async def test_a_hard_open_request_goes_to_several(run, difficulty, strategy):
+    essay = "Design a rate limiter that survives partitions, and weigh its consistency against its availability."
+    qualities = {f"e{n}": 0.7 for n in range(3)}
+    experts = panel_of(Price(0.01, 0.03), ("one", "two", "three"))
+    parts = {"router": Knowing(qualities, task="code", difficulty=difficulty)}
+    done = await run("auto", *experts, asked=essay, parts=parts, usd_per_answer=0.1)
+    assert chosen(done).strategy == strategy
+
+
+async def test_an_easy_countable_question_goes_to_one(run):
+    parts = {"router": Knowing({f"e{n}": 0.7 for n in range(4)}, difficulty=0.2)}
+    done = await run("auto", *panel_of(), asked="How many legs does a spider have?", parts=parts)
+    assert chosen(done).strategy == "task_based"
