@@ -8,6 +8,7 @@ from mixture.api.report import adjusted_fields, plan_fields, proposal_fields, re
 from mixture.types import (
     Adjusted,
     Answered,
+    Choice,
     Chosen,
     Chunk,
     Delta,
@@ -50,19 +51,24 @@ def event_fields(event: Event, *, expose: bool) -> dict[str, Any]:
     if isinstance(event, Delta):
         return {"type": "delta", "expert": event.expert, **_chunk_fields(event.chunk)}
     if isinstance(event, Answered):
-        choices = [
-            {"text": c.text, "tool_calls": [call_fields(t) for t in c.tool_calls], "finish_reason": c.finish_reason}
-            for c in event.completion.choices
-        ]
+        choices = [_choice_fields(choice) for choice in event.completion.choices]
         report = report_fields(event.report)
         return {"type": "answered", "expert": event.completion.expert, "choices": choices, "mixture": report}
     return progress_fields(event, expose=expose) or {}
+
+
+def _choice_fields(choice: Choice) -> dict[str, Any]:
+    calls = [call_fields(call) for call in choice.tool_calls]
+    fields: dict[str, Any] = {"text": choice.text, "tool_calls": calls, "finish_reason": choice.finish_reason}
+    return fields | ({"annotations": list(choice.annotations)} if choice.annotations else {})
 
 
 def _chunk_fields(chunk: Chunk) -> dict[str, Any]:
     fields: dict[str, Any] = {"index": chunk.index, "text": chunk.text}
     if chunk.tool_calls:
         fields["tool_calls"] = [{"index": call.index, **call_fields(call)} for call in chunk.tool_calls]
+    if chunk.annotations:
+        fields["annotations"] = list(chunk.annotations)
     if chunk.finish_reason:
         fields["finish_reason"] = chunk.finish_reason
     return fields

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 import pytest
 from openai import APIError, AsyncOpenAI
+from websockets.asyncio.client import connect
 
 from deployments.http.app import create_app
 from mixture import Mixture
@@ -23,6 +26,7 @@ VERDICT = '{"scores": {"A": 3, "B": 3}, "best": "A"}'
 class Served:
     """A client of a server, and the stand-ins behind it."""
 
+    url: str
     client: AsyncOpenAI
     quick: StandIn
     slow: StandIn
@@ -73,7 +77,7 @@ async def served() -> AsyncGenerator[Served, None]:
             listening(app) as url,
             AsyncOpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0) as client,
         ):
-            yield Served(client, quick, slow, writer, breaking)
+            yield Served(url, client, quick, slow, writer, breaking)
 
 
 async def test_the_stream_begins_before_any_proposal_and_passes_the_writer_s_tokens_on(served):
@@ -168,3 +172,58 @@ async def test_it_is_a_model_like_any_other(served):
     answer = await served.client.chat.completions.create(model="mixture_of_agents", messages=ASK)
     assert answer.choices[0].message.content
     assert answer.mixture["quorum"]["answered"] >= 2
+
+
+async def test_annotations_on_the_websocket(served):
+    headers = {"authorization": f"Bearer {KEY}"}
+    async with connect(served.url.replace("http", "ws", 1) + "/ws/chat", additional_headers=headers) as socket:
+        await socket.send(json.dumps({"type": "ask", "id": "a", "model": "panel", "messages": ASK}))
+        heard = []
+        async with asyncio.timeout(20):
+            while not heard or heard[-1]["type"] != "answered":
+                heard.append(json.loads(await socket.recv()))
+    notes = heard[-1]["choices"][0]["annotations"]
+    assert [note["type"] for note in notes] == ["proposal_support"] * 2
+    assert heard[-2]["annotations"] == notes and heard[-2]["finish_reason"] == "stop"
+
+
+FAULTS = {
+    "proposers time out": ({"delay": 30.0}, {}, "did not answer"),
+    "proposers are empty": ({"text": " "}, {}, "gave an empty answer"),
+    "proposers refuse": ({"text": "I'm sorry, but I can't help with that."}, {}, "is a refusal"),
+    "proposers fail": ({"failure": {"error": "ExpertUnavailable"}}, {}, "did not answer"),
+    "the writer is down": ({}, {"failure": {"error": "ExpertUnavailable"}}, "stepped in for writer"),
+    "the writer says nothing": ({}, {"text": ""}, "stepped in for writer"),
+    "the writer breaks off": ({}, {"failure": {"error": "StreamBroken", "after": 5}}, "stepped in for writer"),
+}
+
+
+CASES = [(fault, model) for fault in FAULTS for model in ("panel", "judged")]
+CASES.remove(("the writer says nothing", "judged"))  # a stand-in that is asked for JSON always gives some
+
+
+@pytest.mark.parametrize(("fault", "model"), CASES)
+async def test_faults_at_fifty_requests_at_once(fault, model):
+    proposing, writing, said = FAULTS[fault]
+    with (
+        StandIn(text=SAID) as good,
+        StandIn(**{"text": "Dust does it.", **proposing}) as bad,
+        StandIn(**{"text": {"Your verdict:": VERDICT, "": WRITTEN}, **writing}) as writer,
+        StandIn(text={"Your verdict:": VERDICT, "": WRITTEN}) as spare,
+    ):
+        names = {"good": good, "bad": bad, "writer": writer, "spare": spare}
+        two = {"strategy": "mixture_of_agents", "proposer_models": ["good", "bad"], "aggregator_model": "writer"}
+        config = {
+            "experts": [expert(name, upstream) for name, upstream in names.items()],
+            "aliases": {"panel": two, "judged": {**two, "aggregation_strategy": "selection"}},
+            "defaults": {"num_retries": 0, "timeout": 1.0, "allowed_fails": 1_000},
+        }
+        mixture = Mixture.from_config(config)
+        answers = await mixture.answer_batch([f"Why is the sky blue? {n}" for n in range(50)], 50, model)
+        await mixture.close()
+    assert all(answer.completion.text for answer in answers)
+    assert all(said in answer.report.degraded for answer in answers), answers[0].report.degraded
+    wrote = {answer.report.aggregation.by for answer in answers}
+    assert wrote <= ({None} if proposing else {"spare", "good", "bad"})
+    calls = [call for answer in answers for call in answer.report.calls]
+    assert len(calls) == sum(upstream.stats.requests for upstream in names.values()), "each call is in a report"
