@@ -107,8 +107,9 @@ class ChatStream:
         return b"" if progress is None else self._chunk([_delta_fields(0, {})], {"mixture": progress})
 
     def failure(self, error: MixtureError, request_id: str) -> bytes:
-        """A failure after the stream has begun; nothing follows it."""
-        return b"data: " + openai_error(error) + b"\n\n"
+        """A failure after the stream has begun, behind the report of what was done until then; nothing follows it."""
+        report = {"mixture": report_fields(self._trace.report())}
+        return self._chunk([_delta_fields(0, {})], report) + b"data: " + openai_error(error) + b"\n\n"
 
     def _delta(self, chunk: Chunk) -> bytes:
         # The finish reason waits for the report, which goes out with it.

@@ -82,6 +82,9 @@ class Script(Section):
     tool_calls: tuple[ScriptedCall, ...] = ()
     """Called when the query offers tools; the text is said before them."""
     finish_reason: FinishReason | None = None
+    raw: bool = False
+    """Whether `mixture simulate` says the text as it stands also where a request asks for JSON; otherwise it puts it
+    into the form that is asked for."""
 
     @field_validator("text")
     @classmethod

@@ -76,7 +76,8 @@ def _choice(body: Mapping[str, Any], script: Script, asked: str, number: int) ->
         return Choice((), call, "tool_calls")
     most = body.get("max_completion_tokens") or body.get("max_tokens")
     stop = body.get("stop") or ()
-    text = _formatted(script.said(asked, number), body.get("response_format"))
+    said = script.said(asked, number)
+    text = said if script.raw else _formatted(said, body.get("response_format"))
     tokens, reason = _cut(text, (stop,) if isinstance(stop, str) else tuple(stop), most)
     return Choice(tokens, None, script.finish_reason or reason)
 
