@@ -30,6 +30,8 @@ FEWEST_PER_TOPIC, FEWEST_TUNED = 10, 400
 """Rows needed on average for a topic to be learned; rows that a head's penalty is chosen on where it has them."""
 STEEPEST = 1.5
 """The largest slope that calibration may give."""
+HARDER = 0.1
+"""How much harder a request may be expected to be for a spread more of length."""
 TOPIC_PENALTY, TOPIC_SHARPNESS, TOPIC_SCALE = 0.3, 10.0, 0.7
 
 
@@ -183,10 +185,13 @@ def _tuned(table: _Table, head: Head, spectra: dict[bytes, Spectrum]) -> tuple[f
 
 
 def _effort(lengths: Doubles, heads: Sequence[Head], size: int, reference: int) -> Floats:
-    """How much each expert's quality changes with length."""
+    """How much each expert's quality changes with length. What carries over to other requests is that longer ones are
+    harder, and for the reference more than for better experts; a log of two kinds of prompts may show anything else.
+    """
     effort = np.zeros(size, dtype=np.float32)
     for head in heads:
-        effort[list(head.columns)] = _slope(lengths[head.rows], head.truth)
+        least, most = (-HARDER, 0.0) if head.columns == (reference,) else (0.0, HARDER)
+        effort[list(head.columns)] = np.clip(_slope(lengths[head.rows], head.truth), least, most)
     others = [column for column in range(size) if column != reference]
     effort[others] += effort[reference]
     return effort

@@ -7,7 +7,7 @@ import pytest
 
 from mixture.routing import storage
 from mixture.routing.calibration import Calibration, Held, nothing_held
-from mixture.routing.fitting import fit
+from mixture.routing.fitting import HARDER, fit
 from mixture.routing.objective import Aim, Candidate, choose
 from mixture.routing.outcomes import make
 from mixture.types import ExpertCard, Price
@@ -140,3 +140,18 @@ def test_what_is_no_predictor_is_refused(predictor, tmp_path):
     np.savez(path, header=header)
     with pytest.raises(storage.PredictorError, match="calibrate again"):
         storage.load(path)
+
+
+def test_length_makes_no_strange_request_easier_and_moves_it_only_so_far():
+    rng = np.random.default_rng(0)
+    prompts = [
+        ("Write a rather long poem about the wide sea, " if n % 2 else "Prove it: ") + str(n) for n in range(400)
+    ]
+    scores = [[float(rng.random() < (0.9 if n % 2 else 0.2)), float(rng.random() < 0.9)] for n in range(400)]
+    predictor = fit(make(prompts, ["cheap", "dear"], scores, (0.001, 0.02)))
+    average = predictor.base[1] - predictor.base[0]
+    for text in ("SELECT name FROM users WHERE id = 7 " * 30, "quark zebra " * 400):
+        cheap, dear = predictor.qualities(text)
+        assert dear - cheap >= average - 0.01
+    for text in ("Hmm", "x" * 200_000, ""):
+        assert np.abs(predictor.qualities(text) - predictor.base).max() <= 4 * HARDER + 0.01
