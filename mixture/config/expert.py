@@ -92,6 +92,8 @@ class ExpertConfig(ResilienceOverride):
     """For people and for routers: what the expert is good at, in a sentence."""
     skills: tuple[str, ...] | None = None
     """Domains and topics that the router may send here."""
+    examples: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=2_000)], ...], Field(max_length=64)] = ()
+    """Requests that the expert suits, for `router.kind: embedding`."""
     price: PriceConfig | None = None
     """Overrides the catalogue's price."""
     context_window: Annotated[int, Field(gt=0)] | None = None

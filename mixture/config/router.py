@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from mixture.config.expert import Name
 from mixture.config.section import Positive, Section, Share
 
-RouterKind = Literal["keyword", "learned", "llm"]
+RouterKind = Literal["keyword", "learned", "llm", "embedding"]
 
 
 class RouterConfig(Section):
@@ -17,12 +17,16 @@ class RouterConfig(Section):
 
     kind: RouterKind | None = None
     """`keyword`: by skills and the words of the request. `learned`: by the quality that each expert is predicted to
-    reach on the request, its cost and its load. `llm`: an expert chooses, among those that the limits leave. Left out:
-    `learned` where there is a `file`, else `keyword`."""
+    reach on the request, its cost and its load. `llm`: an expert chooses, among those that the limits leave.
+    `embedding`: by how near the request is to the description, skills and examples of each card. Left out: `learned`
+    where there is a `file`, else `keyword`."""
     expert: Name | None = None
     """llm: the expert that chooses. Where it fails or is late, `file` or keywords decide, and the route says so."""
     expert_timeout: Positive = 5.0
     """llm: seconds that it has to choose."""
+    encoder: Annotated[str, Field(min_length=1)] | None = None
+    """embedding: a folder with a sentence-transformers model, or a package that has one (`get_model_path`), a
+    multilingual one for instance; the static encoder that comes with Mixture when left out."""
     file: str | None = None
     """What `mixture calibrate` wrote. Where it can't be read, routing is by keywords and the route says so."""
     quality: Share | None = None
@@ -53,6 +57,8 @@ class RouterConfig(Section):
             raise ValueError("a learned router needs `file`: write one with `mixture calibrate LOG`")
         if (self.kind == "llm") != (self.expert is not None):
             raise ValueError("`kind: llm` and `expert`, who chooses, need each other")
+        if self.encoder is not None and self.kind != "embedding":
+            raise ValueError("`encoder` belongs to `kind: embedding`")
         if self.routing_threshold is not None and (self.weak is None or self.strong is None):
             raise ValueError("`routing_threshold` needs `weak` and `strong`: the two experts to choose between")
         if self.weak is not None and self.weak == self.strong:

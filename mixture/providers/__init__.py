@@ -72,6 +72,7 @@ def card(
         context_window=config.context_window,
         abilities=abilities if config.abilities is None else frozenset(config.abilities),
         location=config.location or location,
+        examples=config.examples,
     )
 
 

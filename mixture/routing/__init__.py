@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from mixture.config import RouterConfig
+from mixture.config import ConfigError, RouterConfig
+from mixture.embedding import SentenceModel
 from mixture.routing.fallback import FallbackRouter, Missing
 from mixture.routing.keyword import KeywordRouter
 from mixture.types import Router
@@ -19,6 +20,8 @@ def make_router(config: RouterConfig | None = None) -> Router:
     from starting: keywords decide then, and every route says why. For `kind: llm` it is what stands behind the expert.
     """
     config = config or RouterConfig()
+    if config.chosen == "embedding":
+        return _semantic(config.encoder)
     if config.chosen == "keyword" or config.file is None:
         return KeywordRouter()
     from mixture.routing.learned import LearnedRouter  # with numpy and scipy, which nobody else here needs
@@ -29,3 +32,15 @@ def make_router(config: RouterConfig | None = None) -> Router:
     except PredictorError as error:
         logger.warning("router.file: %s; routing is by keywords", error.message)
         return Missing(error.message)
+
+
+def _semantic(encoder: str | None) -> Router:
+    """The router by similarity. Raises ConfigError when `encoder` names no model."""
+    from mixture.routing.semantic import SemanticRouter
+
+    if encoder is None:
+        return SemanticRouter()
+    try:
+        return SemanticRouter(SentenceModel(encoder), encoder)
+    except LookupError as error:
+        raise ConfigError(f"router.encoder: {error.args[0]}", param="router.encoder") from None

@@ -21,8 +21,8 @@ Floats = npt.NDArray[np.float32]
 
 FREQUENCIES = 192
 """Random frequencies of the shape's bend: twice as many features."""
-WORDS, CHARS = (2 / 3) ** 0.5, (1 / 3) ** 0.5
-"""The lengths of the two sparse blocks, words and characters: together they have length one."""
+HALF = 0.5**0.5
+"""The length of each of the two sparse blocks, words and characters: together they have length one."""
 CLIP = 4.0
 """Standard deviations beyond which a shape counts as no stranger."""
 FLOOR = 0.25
@@ -113,8 +113,8 @@ class Features:
 
     def vector(self, encoding: Encoding, embedding: Floats | None = None) -> Vector:
         """One request's vector."""
-        words = self._block(encoding.words, encoding.word_counts, 0, WORDS)
-        chars = self._block(encoding.chars, encoding.char_counts, BUCKETS, CHARS)
+        words = self._block(encoding.words, encoding.word_counts, 0)
+        chars = self._block(encoding.chars, encoding.char_counts, BUCKETS)
         return Vector(
             np.concatenate([words[0], chars[0]]),
             np.concatenate([words[1], chars[1]]),
@@ -136,14 +136,14 @@ class Features:
         return sparse.csr_matrix((values, positions, lengths), shape=shape), np.array([v.dense for v in vectors])
 
     def _block(
-        self, buckets: npt.NDArray[np.uint32], counts: Floats, offset: int, size: float
+        self, buckets: npt.NDArray[np.uint32], counts: Floats, offset: int
     ) -> tuple[npt.NDArray[np.int64], Floats]:
         places = self.position[buckets.astype(np.int64) + offset]
         known = places >= 0
         places = places[known]
         values = (1 + np.log(counts[known])) * self.rarity[places]
         length = float(np.sqrt(values @ values))
-        return places.astype(np.int64), (values * (size / length if length else 0.0)).astype(np.float32)
+        return places.astype(np.int64), (values * (HALF / length if length else 0.0)).astype(np.float32)
 
     def dense(self, shape: Floats, embedding: Floats | None) -> Floats:
         """The dense part for one shape, or for many at once (rows x `SHAPE_SIZE`)."""

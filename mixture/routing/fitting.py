@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
 
-MIXES = (Scales(0.0, 0.2), Scales(0.0, 0.6), Scales(0.5, 0.5), Scales(3.0, 1.5))
+MIXES = (Scales(0.0, 0.6), Scales(0.5, 0.5), Scales(3.0, 1.5))
 """From topics to difficulty: how much the words and how much the shape count."""
 LOSS = 0.5
 """What a loss against the reference counts, a win being one."""

@@ -18,7 +18,7 @@ from mixture.routing.calibration import Calibration, Held
 from mixture.routing.features import Features, Scales
 from mixture.routing.predictor import Predictor, Record, Topics
 
-VERSION = 3
+VERSION = 2
 """The format's version. It changes when a stored predictor would be read with another meaning, encoder included."""
 _WEIGHTS = ("sparse", "dense", "base", "effort")
 _HELD = ("held_predicted", "held_scores")

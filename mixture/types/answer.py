@@ -63,7 +63,8 @@ class Price:
 @dataclass(frozen=True, slots=True)
 class ExpertCard:
     """What is known of an expert. `price` None means unknown, which is never read as free. `skills` are domains and
-    topics (`math`, `code`, `finance`); `location` says whether data leaves the process or the machine.
+    topics (`math`, `code`, `finance`), `examples` requests that it suits; `location` says whether data leaves the
+    process or the machine.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ExpertCard:
     context_window: int | None = None
     abilities: frozenset[Ability] = frozenset()
     location: Location = "external"
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

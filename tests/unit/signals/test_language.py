@@ -38,7 +38,7 @@ async def test_nine_of_ten_requests_route_as_their_english_twin(spoken):
 def test_languages_are_told(spoken):
     told = [language(row[spoken]) for row in TWINS]
     assert told.count(spoken) >= 0.9 * len(TWINS)
-    assert spoken == "en" or told.count("en") <= 1
+    assert spoken == "en" or told.count("en") <= 2
 
 
 @pytest.mark.parametrize(
