@@ -3,7 +3,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
-BENCHMARKS := overhead strategies aggregation routing decomposition faults mishaps
+ENGINE ?= .venv-engine
+BENCHMARKS := overhead strategies aggregation routing decomposition faults mishaps engine
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-fast test-engine lint format constraints clean $(addprefix bench-,$(BENCHMARKS))

@@ -11,7 +11,7 @@ from deployments.remote import Handle, RemoteRetriever
 from mixture.config import DocumentsConfig, ExpertConfig
 from mixture.errors import ExpertUnavailable, MixtureError
 from mixture.providers import Context, create
-from mixture.streams import chunks, coalesce
+from mixture.streams import chunks, coalesce, joined
 from mixture.types import Chunk, EngineLoad, Query
 
 logger = logging.getLogger("mixture.expert")
@@ -41,13 +41,14 @@ class HostedExpert:
 
 
 async def batches(stream: AsyncGenerator[Chunk, None], expert: str) -> AsyncGenerator[Batch, None]:
-    """The chunks of `stream` in batches, the first at once. An error is the last item and not raised: Ray would wrap
-    it, log a traceback, and unpickle in the caller whatever the upstream's library raised. Closing it closes `stream`.
+    """The chunks of `stream` in batches, the first at once, and text joined within a batch. An error is the last item
+    and not raised: Ray would wrap it, log a traceback, and unpickle in the caller whatever the upstream's library
+    raised. Closing it closes `stream`.
     """
     try:
         async with aclosing(coalesce(stream)) as made:
             async for batch in made:
-                yield batch
+                yield joined(batch)
     except MixtureError as error:
         error.__cause__ = error.__context__ = None
         yield error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
@@ -188,6 +188,24 @@ async def coalesce(stream: AsyncGenerator[Chunk, None], interval: float = 0.02) 
             await stopped(task)
         finally:
             await stream.aclose()
+
+
+def joined(batch: Sequence[Chunk]) -> list[Chunk]:
+    """The chunks with those put together that go on in the same choice, as long as nothing but text and its log
+    probabilities came before.
+    """
+    made: list[Chunk] = []
+    for chunk in batch:
+        last = made[-1] if made else None
+        if last is None or last.index != chunk.index or not _open(last):
+            made.append(chunk)
+        else:
+            made[-1] = replace(chunk, text=last.text + chunk.text, logprobs=last.logprobs + chunk.logprobs)
+    return made
+
+
+def _open(chunk: Chunk) -> bool:
+    return not (chunk.tool_calls or chunk.finish_reason or chunk.usage or chunk.annotations)
 
 
 _MOST = 256

@@ -11,6 +11,7 @@ import ray
 from ray import serve
 from ray.serve import Application
 
+from deployments.engine.affinity import ROUTER
 from deployments.engine.arguments import default_gpus, reserved, scaled
 from deployments.engine.host import HostedEngine
 from deployments.expert import deployment_name
@@ -63,6 +64,7 @@ def _deployed(config: Config, expert: ExpertConfig, card: ExpertCard, gpus: floa
     options = {
         "health_check_period_s": HEALTH_SECONDS,
         "graceful_shutdown_timeout_s": 10.0,
+        "request_router_config": {"request_router_class": ROUTER},
         **reserved(engine, gpus),
         **scaled(engine),
     }

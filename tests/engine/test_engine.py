@@ -80,7 +80,7 @@ async def test_pieces_join_to_the_whole(engine):
     pieces = await chunks_of(engine, asking(sampling=GREEDY, stream=True))
     whole = await chunks_of(engine, asking(sampling=GREEDY))
     assert len(whole) == 1
-    assert len([chunk for chunk in pieces if chunk.text]) > 3
+    assert len([chunk for chunk in pieces if chunk.text]) > 1
     assert "".join(chunk.text for chunk in pieces) == whole[0].text != ""
     assert all(chunk.usage is None and chunk.finish_reason is None for chunk in pieces[:-1])
     for last in (pieces[-1], whole[0]):

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.timeout(600)
 ASK = [{"role": "user", "content": "hello there"}]
 GREEDY = {"temperature": 0, "max_tokens": 12}
 ENDLESS = {"max_tokens": 30_000, "extra_body": {"ignore_eos": True}}
+MANY = 4  # more streams at once, and the client that parses them has no time to look
 FLAG = {"type": "object", "properties": {"on": {"type": "boolean"}}, "required": ["on"], "additionalProperties": False}
 
 
@@ -121,7 +122,7 @@ async def running(sdk, engines, name="tiny"):
     return (await state(engines, name))["engine"]["running"]
 
 
-async def until(condition, seconds=20):
+async def until(condition, seconds=60):
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
@@ -129,10 +130,10 @@ async def until(condition, seconds=20):
 
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_client_that_leaves_takes_its_request_out_of_the_engine(sdk, engines, stream):
-    tasks = [asyncio.create_task(_read(sdk, stream)) for _ in range(8)]
+    tasks = [asyncio.create_task(_read(sdk, stream)) for _ in range(MANY)]
 
     async def busy():
-        return await running(sdk, engines) >= 8
+        return await running(sdk, engines) >= MANY
 
     async def free():
         return await running(sdk, engines) <= 1
@@ -157,6 +158,19 @@ def test_neither_gateway_nor_controller_has_vllm_in_it(engines):
     torch = "libtorch_cpu.so"  # vLLM can't be imported without it
     assert {pid for pid in others if torch in maps(pid)} == set()
     assert all(torch in maps(pid) for pid in processes(engines, "ServeReplica:mixture:expert-tiny"))
+
+
+async def test_a_conversation_goes_to_the_replica_that_knows_its_beginning(sdk, engines):
+    async def told(text, *more):
+        messages = [{"role": "user", "content": text}, *more]
+        answer = await sdk.create(model="other", messages=messages, max_tokens=4, temperature=0)
+        return answer.usage.prompt_tokens_details.cached_tokens
+
+    began = [f"{number} conversation " * 60 for number in range(10)]
+    for text in began:
+        assert await told(text) == 0
+        assert await told(text, {"role": "assistant", "content": "yes"}, {"role": "user", "content": "go on"}) > 100
+    assert (await state(engines, "other"))["engine"]["prefix_hits"] > 0
 
 
 async def test_replicas_share_the_load(sdk, engines):

@@ -1,0 +1,66 @@
+"""Which replica of an engine a request goes to: the one that has seen the beginning of it before.
+
+Serve loads this in the gateways. A conversation goes on with the messages that it began with, and the calls of an
+ensemble begin alike, so the beginning names a home: by rendezvous hashing, which every gateway computes alike, and by
+which few conversations move when replicas come and go. Where the home is overloaded Serve's power of two choices
+decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ray.serve._private.request_router.pow_2_router import PowerOfTwoChoicesRequestRouter
+from ray.serve._private.request_router.request_router import LocalityMixin, MultiplexMixin, RequestRouter
+
+from mixture.types import Query
+
+ROUTER = "deployments.engine.affinity:PrefixRouter"
+SLACK = 4
+"""Requests by which the home's queue may be longer than half as long again as the shortest, before it is passed by: a
+prefix that is computed twice costs less than waiting behind others."""
+
+
+class PrefixRouter(LocalityMixin, MultiplexMixin, RequestRouter):
+    """Serve's protocol for a router of requests. Without first in, first out, which would give one request the replica
+    that was chosen for another.
+    """
+
+    async def choose_replicas(self, candidate_replicas: list[Any], pending_request: Any = None) -> list[list[Any]]:
+        """The replicas to try, in ranks: the home of the request unless it is overloaded, then two at random."""
+        two: Any = PowerOfTwoChoicesRequestRouter.choose_replicas
+        anywhere: list[list[Any]] = await two(self, candidate_replicas, pending_request)
+        key = beginning(pending_request.args) if pending_request is not None else None
+        if key is None or len(candidate_replicas) < 2:
+            return anywhere
+        by_id = {replica.replica_id.unique_id: replica for replica in candidate_replicas}
+        queues = {name: self.replica_queue_len_cache.get(one.replica_id) or 0 for name, one in by_id.items()}
+        chosen = home(key, queues)
+        return anywhere if overloaded(chosen, queues) else [[by_id[chosen]], *anywhere]
+
+
+def beginning(arguments: Iterable[Any]) -> bytes | None:
+    """What a request's prefix is known by: the adapter, and the messages up to the first answer. None for what is no
+    query.
+    """
+    query, *more = [*arguments, None]
+    if not isinstance(query, Query):
+        return None
+    texts = [str(name) for name in more]
+    for message in query.messages:
+        if message.role == "assistant":
+            break
+        texts.append(f"{message.role}:{message.text}")
+    return hashlib.blake2b("\0".join(texts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def home(key: bytes, replicas: Iterable[str]) -> str:
+    """The replica that has the highest hash together with the key."""
+    return max(replicas, key=lambda name: hashlib.blake2b(key + b"\0" + name.encode(), digest_size=8).digest())
+
+
+def overloaded(name: str, queues: Mapping[str, int]) -> bool:
+    """Whether a replica has much more to do than the one that has least."""
+    return queues[name] > 1.5 * min(queues.values()) + SLACK

@@ -1,0 +1,44 @@
+"""Which replica has seen the beginning of a request."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from deployments.engine.affinity import beginning, home, overloaded
+from mixture.types import Message, Query, Sampling
+
+
+def query(*texts, **more):
+    roles = ("system", "user", "assistant", "user", "assistant", "user")
+    return Query(tuple(Message(role, text) for role, text in zip(roles, texts, strict=False)), **more)
+
+
+def test_a_conversation_keeps_its_key_and_another_has_its_own():
+    first = beginning([query("be kind", "hello")])
+    assert beginning([query("be kind", "hello", "hi", "and now?")]) == first
+    assert beginning([query("be kind", "hello", sampling=Sampling(seed=3))]) == first
+    assert beginning([query("be kind", "goodbye")]) != first
+    assert beginning([query("be kind", "hello"), "adapter"]) != first
+    assert beginning([3]) is None
+    assert beginning([]) is None
+
+
+def test_homes_are_spread_and_few_move_when_a_replica_comes():
+    keys = [f"conversation {number}".encode() for number in range(3_000)]
+    three = {key: home(key, ("a", "b", "c")) for key in keys}
+    counts = Counter(three.values())
+    assert min(counts.values()) > 900
+    four = {key: home(key, ("d", "c", "b", "a")) for key in keys}
+    moved = [key for key in keys if three[key] != four[key]]
+    assert all(four[key] == "d" for key in moved)
+    assert 600 < len(moved) < 900
+
+
+@pytest.mark.parametrize(
+    ("queues", "said"),
+    [({"a": 0, "b": 0}, False), ({"a": 4, "b": 0}, False), ({"a": 5, "b": 0}, True), ({"a": 30, "b": 20}, False)],
+)
+def test_a_home_may_be_a_little_busier_than_the_rest(queues, said):
+    assert overloaded("a", queues) is said
