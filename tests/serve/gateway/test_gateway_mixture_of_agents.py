@@ -214,9 +214,12 @@ async def test_faults_at_fifty_requests_at_once(fault, model):
         names = {"good": good, "bad": bad, "writer": writer, "spare": spare}
         two = {"strategy": "mixture_of_agents", "proposer_models": ["good", "bad"], "aggregator_model": "writer"}
         config = {
-            "experts": [expert(name, upstream) for name, upstream in names.items()],
+            "experts": [
+                expert(name, upstream) | ({"timeout": 1.0} if name == "bad" and "delay" in proposing else {})
+                for name, upstream in names.items()
+            ],
             "aliases": {"panel": two, "judged": {**two, "aggregation_strategy": "selection"}},
-            "defaults": {"num_retries": 0, "timeout": 1.0, "allowed_fails": 1_000},
+            "defaults": {"num_retries": 0, "allowed_fails": 1_000},
         }
         mixture = Mixture.from_config(config)
         answers = await mixture.answer_batch([f"Why is the sky blue? {n}" for n in range(50)], 50, model)
