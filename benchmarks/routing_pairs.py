@@ -78,7 +78,7 @@ def many_labels(prompts: Prompts, scorer: Scorer, count: int) -> list[Curve]:
 
 def no_labels(source: Prompts, target: Prompts, most: int | None) -> list[Curve]:
     """A curve on a benchmark whose domains the router never saw; it learns from at most `most` rows of another."""
-    predictor = source.fit(np.arange(len(source.log))[:most])
+    predictor = source.fit(np.sort(np.random.default_rng(4).permutation(len(source.log))[:most]))
     rows = np.arange(len(target.log))
     qualities = target.qualities(predictor, rows)
     return [curve(target, qualities[:, 1] - qualities[:, 0], rows)]
