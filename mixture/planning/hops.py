@@ -21,15 +21,28 @@ _MORE = (
 )
 _BE = r"(?P<be>is|are|was|were|do|does|did|has|have|had|can|could|will|would)"
 _VERB = r"(?:be|been|have|had|need|cost|weigh|take|make|contain|use|get|sell|sold|win|won|earn|own|live|last)"
+_TITLE = rf"(?:[\"“][^\"”?]+[\"”]|{_NAME})"
 _EITHER = re.compile(
     rf"(?P<asked>(?:which|who|whose|what)\b[^,?]*\b{_MORE}\b[^,?]*)[,:]\s*"
-    rf"(?P<one>{_NAME}),?\s+or\s+(?P<other>{_NAME})\s*\?",
+    rf"(?P<one>{_TITLE}),?\s+or\s+(?P<other>{_TITLE})\s*\?",
     re.IGNORECASE,
+)
+_WHICH = re.compile(
+    rf"(?P<asked>(?:which|who|what)\b[^,:?]*\b{_MORE})\s+(?P<one>{_TITLE}),?\s+or\s+(?P<other>{_TITLE})\s*\?"
+)
+_OR = re.compile(
+    rf"{_BE}\s+(?P<one>(?!I\b){_TITLE})\s+or\s+(?P<other>{_TITLE})\s+"
+    rf"(?P<asked>(?:[^,?]+\s)?{_MORE}\b[^,?]*?)\s*\?"
+)
+_DIFFERENCE = re.compile(
+    rf"how (?P<much>many|much) more (?P<what>[^,?]+?) (?P<one>(?!\d|I\b){_NAME})(?P<asked>\s[^,?]+?|)"
+    rf" than (?:in |on |of |by )?(?P<other>{_NAME})\s*\?"
 )
 _THAN = re.compile(
     rf"{_BE}\s+(?P<one>{_NAME})\s+(?P<asked>(?:{_VERB}\s+)?(?:an?\s+)?{_MORE}\b[^,?]*?)\s+than\s+(?P<other>{_NAME})\s*\?"
 )
 _BOTH = re.compile(rf"{_BE}\s+(?P<one>{_NAME})\s+and\s+(?P<other>{_NAME})\s+both\s+(?P<asked>[^,?]+?)\s*\?")
+_ARE_BOTH = re.compile(rf"{_BE}\s+both\s+(?P<one>{_NAME})\s+and\s+(?P<other>{_NAME})\s+(?P<asked>[^,?]+?)\s*\?")
 _SAME = re.compile(
     rf"{_BE}\s+(?P<one>{_NAME})\s+and\s+(?P<other>{_NAME})\s+(?:\w+\s+){{0,2}}?(?:of|from|in|have|share|at)\s+"
     r"the\s+same\s+(?P<asked>[^,?]+?)\s*\?"
@@ -74,6 +87,11 @@ def _compared(match: re.Match[str]) -> Sequence[str]:
     return (f"{matters} {one}: {asked}", f"{matters} {other}: {asked}", f"Compare {one} and {other}: {asked}")
 
 
+def _difference(match: re.Match[str]) -> Sequence[str]:
+    how = f"Find how {match['much']} {match['what']} {{}}{match['asked']}"
+    return (how.format(match["one"]), how.format(match["other"]), "Find the difference")
+
+
 def _both(match: re.Match[str]) -> Sequence[str]:
     one, asked, other = match["one"], match["asked"], match["other"]
     whether = f"Find out whether this holds: {match['be']} {{}} {asked}"
@@ -95,8 +113,12 @@ def _described(match: re.Match[str]) -> Sequence[str]:
 
 _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Sequence[str]]], ...] = (
     (_EITHER, _compared),
+    (_WHICH, _compared),
+    (_OR, _compared),
     (_THAN, _compared),
+    (_DIFFERENCE, _difference),
     (_BOTH, _both),
+    (_ARE_BOTH, _both),
     (_SAME, _same),
     (_CLAUSE, _described),
 )

@@ -243,3 +243,43 @@ def test_simple_requests_are_hardly_ever_taken_apart():
     texts = pq.read_table(DATA / "clinc150.parquet", columns=["text"])["text"].to_pylist()[::5]
     wrong = [text for text in texts if len(plan(text).subtasks) > 1]
     assert len(wrong) < 0.01 * len(texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        (
+            "Was Harrow School or Eton College founded first?",
+            ["Harrow School: founded first", "Eton College: founded first", "Compare Harrow School and Eton College"],
+        ),
+        ("Who is younger Ada Byron or Mary Shelley?", ["Ada Byron: who is", "Mary Shelley: who is", "Compare Ada"]),
+        ('Which film came first, "Night Train" or "Day Trip"?', ['"Night Train"', '"Day Trip"', "Compare"]),
+        ("Are both Lisbon and Porto in Portugal?", ["are Lisbon in Portugal", "are Porto in", "holds for both"]),
+        (
+            "How many more goals did Anna Berg score than Lea Holm?",
+            ["how many goals did Anna Berg score", "how many goals did Lea Holm score", "Find the difference"],
+        ),
+        (
+            "How many more people lived in Tunis than in Sfax?",
+            ["how many people lived in Tunis", "how many people lived in Sfax", "Find the difference"],
+        ),
+    ],
+)
+def test_comparisons_show_their_steps(text, steps):
+    made = plan(text)
+    assert len(made.subtasks) == 3
+    assert all(step in subtask.text for step, subtask in zip(steps, made.subtasks, strict=True))
+    assert (made.final, made.subtasks[-1].depends_on) == ("3", ("1", "2"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Can I or Bob go first?",
+        "How many more times do I have to ask than Bob?",
+        "how many more calories than fat does it have?",
+        "Which is better tea or coffee?",
+    ],
+)
+def test_what_only_looks_like_a_comparison_stays_whole(text):
+    assert len(plan(text).subtasks) == 1
