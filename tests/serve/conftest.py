@@ -25,13 +25,14 @@ def expert(name, upstream, **more):
 
 @pytest.fixture(scope="session")
 def upstreams():
-    """Stand-ins for model servers: one that answers, one that goes on for minutes, one that breaks off."""
+    """Stand-ins for model servers: one answers, one does so later, one goes on for minutes, one breaks off."""
     quick = StandIn(text="hello there from upstream")
+    late = StandIn(text="hello there from upstream", delay=0.5)
     slow = StandIn(text=SLOW, rate=20)
     breaking = StandIn(text="one two three four", failure={"error": "StreamBroken", "after": 2})
     tools = StandIn(text="", tool_calls=[{"name": "weather", "arguments": '{"city": "Bonn"}'}])
-    with quick, slow, breaking, tools:
-        yield SimpleNamespace(quick=quick, slow=slow, breaking=breaking, tools=tools)
+    with quick, late, slow, breaking, tools:
+        yield SimpleNamespace(quick=quick, late=late, slow=slow, breaking=breaking, tools=tools)
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +52,8 @@ def real_server(upstreams, tmp_path_factory):
                         expert("hosted", upstreams.quick, hosted=True),
                         expert("hosted-slow", upstreams.slow, hosted=True),
                         expert("hosted-breaking", upstreams.breaking, hosted=True, num_retries=0),
+                        expert("late", upstreams.late),
+                        expert("later", upstreams.late),
                         expert("tools", upstreams.tools, **tools),
                         {"name": "polite", "provider": "persona", "expert": "hosted", "system_prompt": "Be polite."},
                         {
@@ -62,6 +65,11 @@ def real_server(upstreams, tmp_path_factory):
                         },
                     ],
                     "aliases": {
+                        "early": {
+                            "strategy": "voting",
+                            "experts": ["late", "later", "plain-slow", "hosted-slow"],
+                            "early_stop": 0.9,
+                        },
                         "both": {"strategy": "voting", "experts": ["plain", "hosted"]},
                         "fallback": {
                             "strategy": "cascade",

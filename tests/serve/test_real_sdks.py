@@ -109,6 +109,30 @@ async def test_a_client_that_leaves_stops_the_upstream(real_server, upstreams, m
     assert stats.active == active
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_ensemble_that_agrees_stops_the_others_at_their_upstream(real_server, upstreams, stream):
+    """One of those stopped is called from the gateway, the other from a process of its own."""
+    stats = upstreams.slow.stats
+    cancelled, active = stats.cancelled, stats.active
+    async with openai.AsyncOpenAI(base_url=real_server.url + "/v1", api_key=real_server.key) as client:
+        if stream:
+            chunks = [c async for c in await client.chat.completions.create(model="early", messages=ASK, stream=True)]
+            text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+            reports = [(c.model_extra or {}).get("mixture") or {} for c in chunks]
+            report = next(found for found in reports if "budget" in found)
+        else:
+            answer = await client.chat.completions.create(model="early", messages=ASK)
+            text, report = answer.choices[0].message.content, answer.model_extra["mixture"]
+    assert text == SAID
+    outcomes = sorted((call["name"], call["outcome"]) for call in report["experts"])
+    assert outcomes == [("hosted-slow", "cancelled"), ("late", "ok"), ("later", "ok"), ("plain-slow", "cancelled")]
+    assert report["degraded"] is None
+    async with asyncio.timeout(10):
+        while stats.cancelled < cancelled + 2:  # noqa: ASYNC110  # the stand-in runs in another thread
+            await asyncio.sleep(0.01)
+    assert stats.active == active
+
+
 @pytest.mark.parametrize("model", ["plain", "hosted"])
 def test_anthropic_plain(claude, model):
     answer = claude.messages.create(model=model, max_tokens=100, messages=ASK)
