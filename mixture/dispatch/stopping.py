@@ -8,6 +8,7 @@ from mixture.aggregation.agreement import countable
 from mixture.aggregation.ballots import ballots
 from mixture.config import StrategyOptions
 from mixture.dispatch.gathering import Proposals, Stop
+from mixture.dispatch.verdicts import decided
 from mixture.types import Panel, Query, Verdict
 
 FEWEST = 2
@@ -26,7 +27,7 @@ def early_stop(query: Query, panel: Panel, options: StrategyOptions, *, votes: b
     async def stop(came: Proposals, pending: Sequence[str]) -> str | None:
         if len(came.completions) < FEWEST or (bound is None and _open(query, came, pending, options)):
             return None
-        verdict = await panel.aggregator.aggregate(query, came.completions, options.weights, pending=pending)
+        verdict = await decided(query, came.completions, panel, options.weights, pending=pending)
         if votes and verdict.decided and _sure(verdict, came, pending, options.voting_threshold):
             return f"{verdict.agreed} of {len(came.completions)} agree, {len(pending)} more can't change the vote"
         if bound is not None and verdict.agreement is not None and verdict.agreement >= bound:

@@ -13,13 +13,21 @@ from mixture.types import Completion, Panel, Query, Verdict, Weights, Writer
 
 
 async def decided(
-    query: Query, proposals: Sequence[Completion], panel: Panel, weights: Weights = None, writer: Writer | None = None
+    query: Query,
+    proposals: Sequence[Completion],
+    panel: Panel,
+    weights: Weights = None,
+    writer: Writer | None = None,
+    *,
+    pending: Sequence[str] = (),
 ) -> Verdict:
     """The verdict over `proposals` (never empty); `degraded` says when the aggregator itself did not give it."""
     try:
-        return await panel.aggregator.aggregate(query, proposals, weights, writer)
+        if writer is not None:
+            return await panel.aggregator.aggregate(query, proposals, weights, writer)
+        return await panel.aggregator.aggregate(query, proposals, weights, pending=pending)
     except MixtureError as error:
-        verdict = await make_aggregator(None).aggregate(query, proposals, None, writer)
+        verdict = await make_aggregator(None).aggregate(query, proposals, None, writer, pending=pending)
         lacking = f"the aggregator did not answer ({reason(error)}), plain votes took its place"
         said = [lacking] if writer is None else []
         return replace(verdict, degraded="; ".join([*said, *filter(None, [verdict.degraded])]) or None)

@@ -14,6 +14,7 @@ from mixture.dispatch.order import suited
 from mixture.dispatch.proposals import Proposals, Terms, propose
 from mixture.dispatch.routes import cascaded, costs
 from mixture.dispatch.shaping import affordable
+from mixture.dispatch.verdicts import decided
 from mixture.errors import BudgetExceeded
 from mixture.streams import present
 from mixture.types import Completion, Emit, Panel, Query, Route, Routed, Strategy, Verdict
@@ -68,7 +69,7 @@ async def _agreed(names: Sequence[str], query: Query, panel: Panel, emit: Emit, 
         came = _together(came, more, options)
         if not came.completions:
             continue
-        verdict = await panel.aggregator.aggregate(query, came.completions, options.weights)
+        verdict = await decided(query, came.completions, panel, options.weights)
         if _settled(came, verdict, options):
             return _chosen(came, verdict, [])
         if more.late:
@@ -77,7 +78,7 @@ async def _agreed(names: Sequence[str], query: Query, panel: Panel, emit: Emit, 
         if not came.failures:
             raise BudgetExceeded(lacking[-1], param="max_cost_usd")
         came.require(panel)
-        verdict = await panel.aggregator.aggregate(query, came.completions, options.weights)
+        verdict = await decided(query, came.completions, panel, options.weights)
     return _chosen(came, verdict, lacking)
 
 
@@ -86,7 +87,7 @@ def _terms(before: Proposals, query: Query, panel: Panel, options: StrategyOptio
 
     async def stop(came: Proposals, pending: Sequence[str]) -> str | None:
         whole = _together(before, came, options)
-        verdict = await panel.aggregator.aggregate(query, whole.completions, options.weights)
+        verdict = await decided(query, whole.completions, panel, options.weights)
         return f"reached: {_wanted(options)}" if _settled(whole, verdict, options) else None
 
     early = options.early_stop is not False

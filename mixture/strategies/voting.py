@@ -9,6 +9,7 @@ from mixture.dispatch.gathering import soft_deadline
 from mixture.dispatch.plans import lacking
 from mixture.dispatch.proposals import Proposals, members, propose, spread
 from mixture.dispatch.shaping import LEAST, ensemble, terms
+from mixture.dispatch.verdicts import decided
 from mixture.streams import present
 from mixture.types import Completion, Emit, Panel, Query, Routed, Strategy, Verdict
 
@@ -26,7 +27,7 @@ def voting(options: StrategyOptions) -> Strategy:
         on = terms(asked.names, query, panel, options, votes=True)
         proposals = await propose(asked.names, query, panel, emit, terms=on)
         proposals.require(panel)
-        verdict = await panel.aggregator.aggregate(query, proposals.completions, options.weights)
+        verdict = await decided(query, proposals.completions, panel, options.weights)
         return await present(lacking(_elected(proposals, verdict, options), *asked.lacking), query, emit)
 
     return run

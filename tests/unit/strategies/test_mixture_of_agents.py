@@ -5,7 +5,7 @@ import re
 import time
 from dataclasses import replace
 
-from mixture.errors import NoAnswer, StreamBroken
+from mixture.errors import NoAnswer, Overloaded, StreamBroken
 from mixture.prompts import COMPOSING, WAYS
 from mixture.providers.scripted import scripted
 from mixture.types import (
@@ -354,7 +354,7 @@ async def test_a_budget_shrinks_layers_then_proposals_then_drops_the_writer(run)
 async def test_a_writer_that_does_not_begin_in_time_leaves_a_proposal(run):
     a, b, _ = three()
     stuck = scripted("w", gate=asyncio.Event())
-    query = Query((Message("user", ASKED),), limits=Limits(deadline=time.time() + 2), stream=True)
+    query = Query((Message("user", ASKED),), limits=Limits(deadline=time.time() + 4), stream=True)
     done = await run(NAME, a, b, stuck, query=query, **TWO)
     assert done.completion.expert in ("a", "b")
     assert "it had not begun when the time was nearly over" in done.completion.degraded
@@ -374,3 +374,20 @@ async def test_leaving_stops_every_call(run):
     task.cancel()
     await asyncio.gather(a.reached(cancelled=1), b.reached(cancelled=1), return_exceptions=True)
     assert (a.counts.cancelled, b.counts.cancelled) == (1, 1)
+
+
+class Gone:
+    """An aggregator whose process is not there."""
+
+    async def aggregate(self, query, proposals, weights=None, writer=None, *, pending=()):
+        raise Overloaded("the aggregator is not available at the moment")
+
+
+async def test_without_its_aggregator_the_writer_still_writes_and_votes_are_counted_here(run):
+    written = await run(NAME, *three(), asked=ASKED, parts={"aggregator": Gone()}, **TWO)
+    assert (written.completion.text, written.completion.degraded) == (WRITTEN, None)
+    votes = scripted("a", "42"), scripted("b", "42"), scripted("w")
+    for name, options in ((NAME, {"aggregation_strategy": "voting", **TWO}), ("voting", {"experts": ("a", "b")})):
+        done = await run(name, *votes, asked="How many?", parts={"aggregator": Gone()}, **options)
+        assert (done.completion.text, done.completion.agreement) == ("42", 1.0)
+        assert "the aggregator did not answer" in done.completion.degraded
