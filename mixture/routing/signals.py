@@ -56,10 +56,17 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a text is about: its static vector, and its domain; both of the words in English."""
+    """What a text is about: its static vector and its domain, both of the words in English; and how hard it looks."""
 
     vector: Floats
     guess: Guess
+    logit: float
+    """Of the difficulty, by shape alone."""
+
+    @property
+    def difficulty(self) -> float:
+        """How hard the request looks, from 0 to 1, by its shape and its domain."""
+        return 1 / (1 + exp(-self.logit - HARD.get(self.domain or "", 0.0)))
 
     @property
     def domain(self) -> str | None:
@@ -96,7 +103,7 @@ def read(query: Query) -> Signals:
     """The signals of `query`."""
     found = topic(query)
     reading = reading_of(query.text)
-    return Signals(found, reading, difficulty(query.text, reading), query.needs, prompt_tokens(query))
+    return Signals(found, reading, reading.difficulty, query.needs, prompt_tokens(query))
 
 
 def reading_of(text: str) -> Reading:
@@ -109,12 +116,6 @@ def _reading(text: str) -> Reading:
     plain = readable(text)
     english = in_english(plain, language(plain))
     vector = packaged().encode(english)
-    return Reading(vector, packaged_classifier().guess(english, vector))
-
-
-def difficulty(text: str, reading: Reading) -> float:
-    """How hard a request looks, from 0 to 1, by its shape and its domain."""
-    seen = shape(looked_at(readable(text)))
+    seen = shape(plain)
     logit = _START + sum(weight * float(seen[place]) for place, weight in _WEIGHTS.items())
-    logit += HARD.get(reading.domain or "", 0.0)
-    return 1 / (1 + exp(-logit))
+    return Reading(vector, packaged_classifier().guess(english, vector), logit)

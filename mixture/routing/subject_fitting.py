@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,15 +30,15 @@ def fit(texts: Sequence[str], domains: Sequence[str], encoder: StaticEncoder | N
     if len(names) < 2:
         raise ValueError("a classifier needs texts of at least two domains")
     buckets = [word_buckets(text) for text in texts]
-    places, rarity = _vocabulary(buckets)
-    design = Design(_matrix(buckets, places, rarity), encoder.encode_all(texts))
+    vocabulary, rarity = _vocabulary(buckets)
+    design = Design(_matrix(buckets, vocabulary, rarity), encoder.encode_all(texts))
     truth = np.array([[name == domain for name in names] for domain in domains], dtype=np.float64)
     sample = np.sort(np.random.default_rng(0).permutation(len(texts))[:TUNED])
     penalty, sharpness = _chosen(design.rows(sample), truth[sample])
     base = truth.mean(0)
     weights = solve(design, truth - base, penalty)
     words, meaning = weights.sparse.astype(np.float32), weights.dense.astype(np.float32)
-    return DomainClassifier(encoder, names, places, rarity, words, meaning, base.astype(np.float32), sharpness)
+    return DomainClassifier(encoder, names, vocabulary, rarity, words, meaning, base.astype(np.float32), sharpness)
 
 
 def _chosen(design: Design, truth: Doubles) -> tuple[float, float]:
@@ -54,15 +54,15 @@ def _chosen(design: Design, truth: Doubles) -> tuple[float, float]:
     return tuning.penalty, SHARPNESS[int(np.argmax(likely))]
 
 
-def _vocabulary(texts: Sequence[Buckets]) -> tuple[dict[int, int], Floats]:
-    """The buckets that occur, with their places and inverse document frequencies."""
+def _vocabulary(texts: Sequence[Buckets]) -> tuple[Buckets, Floats]:
+    """The buckets that occur, sorted, and their inverse document frequencies."""
     found, counts = np.unique(np.concatenate([*map(np.unique, texts)]), return_counts=True)
     rarity = np.log((1 + len(texts)) / (1 + counts)) + 1
-    return {int(bucket): place for place, bucket in enumerate(found)}, rarity.astype(np.float32)
+    return found, rarity.astype(np.float32)
 
 
-def _matrix(texts: Sequence[Buckets], places: Mapping[int, int], rarity: Floats) -> sparse.csr_matrix:
-    rows = [known(text, places, rarity) for text in texts]
+def _matrix(texts: Sequence[Buckets], vocabulary: Buckets, rarity: Floats) -> sparse.csr_matrix:
+    rows = [known(text, vocabulary, rarity) for text in texts]
     ends = np.cumsum([0, *(len(columns) for columns, _ in rows)])
     columns, values = (np.concatenate(parts) for parts in zip(*rows, strict=True))
     return sparse.csr_matrix((values, columns, ends), shape=(len(rows), len(rarity)))

@@ -40,13 +40,13 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class DomainClassifier:
-    """Linear scores of `names`, from hashed words (`places` leads from a bucket to a row of `words`) and from the
-    static vector.
+    """Linear scores of `names`, from hashed words (`vocabulary` holds the buckets of the rows of `words`, sorted)
+    and from the static vector.
     """
 
     encoder: StaticEncoder
     names: tuple[str, ...]
-    places: Mapping[int, int]
+    vocabulary: Buckets
     rarity: Floats
     words: Floats
     meaning: Floats
@@ -66,15 +66,16 @@ class DomainClassifier:
 
     def scores(self, text: str, vector: Floats | None = None) -> Doubles:
         """The score of each domain: about one for its own texts, about zero for others'."""
-        rows, values = known(word_buckets(text), self.places, self.rarity)
+        rows, values = known(word_buckets(text), self.vocabulary, self.rarity)
         meant = self.encoder.encode(text) if vector is None else vector
         return np.asarray(self.base + values @ self.words[rows] + meant @ self.meaning, dtype=np.float64)
 
 
-def known(text: Buckets, places: Mapping[int, int], rarity: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
-    """The places of a text's known words, and their values: of length one together."""
-    found = sorted({place for bucket in text.tolist() if (place := places.get(bucket)) is not None})
-    rows = np.array(found, dtype=np.int64)
+def known(text: Buckets, vocabulary: Buckets, rarity: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
+    """The places in `vocabulary` (sorted) of a text's words, and their values: of length one together."""
+    found = np.unique(text)
+    rows = np.minimum(np.searchsorted(vocabulary, found), len(vocabulary) - 1)
+    rows = rows[vocabulary[rows] == found]
     values = rarity[rows]
     return rows, values / np.float32(max(float(np.sqrt(values @ values)), 1e-12))
 
@@ -108,7 +109,7 @@ def save(classifier: DomainClassifier, path: Path = PACKAGED) -> None:
     np.savez_compressed(
         path,
         header=np.frombuffer(header, np.uint8),
-        buckets=np.array(list(classifier.places), dtype=np.uint32),
+        buckets=classifier.vocabulary,
         rarity=classifier.rarity.astype(np.float16),
         words=classifier.words.astype(np.float16),
         meaning=classifier.meaning.astype(np.float16),
@@ -122,7 +123,7 @@ def packaged_classifier() -> DomainClassifier:
     with np.load(PACKAGED, allow_pickle=False) as stored:
         header = json.loads(stored["header"].tobytes())
         parts = {name: stored[name].astype(np.float32) for name in ("rarity", "words", "meaning", "base")}
-        places = {bucket: place for place, bucket in enumerate(stored["buckets"].tolist())}
+        vocabulary = stored["buckets"].astype(np.uint32)
     skills = {name: frozenset(words) for name, words in header["skills"].items()}
     names, sharpness = tuple(header["names"]), float(header["sharpness"])
-    return DomainClassifier(packaged(), names, places, sharpness=sharpness, skills=skills, **parts)
+    return DomainClassifier(packaged(), names, vocabulary, sharpness=sharpness, skills=skills, **parts)

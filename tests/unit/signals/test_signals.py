@@ -6,7 +6,7 @@ import time
 import pytest
 
 from mixture.routing.keyword import KeywordRouter
-from mixture.routing.signals import REMEMBERED, _reading, difficulty, read, reading_of
+from mixture.routing.signals import REMEMBERED, _reading, read, reading_of
 from mixture.types import ExpertCard, ImagePart, Message, Price, Query, ResponseFormat, Tool
 
 CARDS = (
@@ -108,7 +108,7 @@ def test_harder_looking_requests_are_harder():
         "Prove that the square root of 2 is irrational.",
         "A ball of 2 kg is thrown at 20 m/s from a tower of 30 m; if the wind pushes with 3 N, when does it land?",
     ]
-    found = [difficulty(text, reading_of(text)) for text in texts]
+    found = [reading_of(text).difficulty for text in texts]
     assert found == sorted(found)
     assert found[0] < 0.2 < 0.5 < found[-1]
 
