@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import ceil, isfinite
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ ERROR = 0.05
 ENOUGH = 2_000
 """Held-out requests from which a promise covers the next as many requests themselves, and not only the long run: their
 own chance has to be allowed for, which with fewer leaves nothing to promise."""
+STEPS = 200
+"""Qualities that are told apart."""
 RULES = 256
 """Rules that are remembered; each took some milliseconds to find."""
 FEWEST = 20
@@ -68,10 +70,13 @@ class Promises:
         self._rules: dict[tuple[tuple[str, ...], float], Rule] = {}
 
     def rule(self, cards: Sequence[ExpertCard], quality: float) -> Rule | None:
-        """The rule for the experts of `cards`; None when no expert among them is known well enough."""
+        """The rule for the experts of `cards`; None when no expert among them is known well enough. `quality` is
+        rounded up, so that there are fewer rules to find than are remembered.
+        """
         steps = self._ladder(cards)
         if not steps:
             return None
+        quality = ceil(round(quality * STEPS, 6)) / STEPS
         key = steps, quality
         if key not in self._rules:
             if len(self._rules) >= RULES:
@@ -129,7 +134,7 @@ def words(rule: Rule) -> str:
     """What is promised, in a sentence's part."""
     found = rule.floor
     when = "in the long run" if rule.horizon is None else f"over the next {rule.horizon} requests"
-    kept = f"at least {found.quality:.0%} of {rule.strong}'s quality {when}"
+    kept = f"at least {100 * found.quality:g}% of {rule.strong}'s quality {when}"
     return f"{kept} (certified on {found.rows} requests, error {ERROR:.0%})"
 
 

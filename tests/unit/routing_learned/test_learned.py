@@ -164,6 +164,15 @@ async def test_a_floor_is_a_promise_where_requests_were_held_back(predictor, hel
     assert (await promising.route(query(PROOF, Limits(quality=0.2)), CARDS)).experts == ("cheap", "dear")
 
 
+async def test_qualities_are_rounded_up_so_that_nobody_can_have_endless_rules_found(predictor, held):
+    promising = LearnedRouter(Calibration(predictor, held, "v1"), RouterConfig())
+    for step in range(300):
+        found = await promising.route(query(POEM, Limits(quality=0.90001 + step * 1e-6)), CARDS)
+    assert found.signals["promise"]["quality"] == 0.905
+    assert "at least 90.5% of dear's quality" in found.why
+    assert len(promising._promises._rules) == 1
+
+
 async def test_a_floor_without_a_calibration_is_told_to_be_a_prediction(router):
     found = await router.route(query(POEM, Limits(quality=0.9)), CARDS)
     assert found.experts[0] == "cheap"
