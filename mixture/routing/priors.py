@@ -8,7 +8,7 @@ from typing import Any
 
 from mixture.types import ExpertCard
 
-EASY, STEP = 2.5, 2.5
+EASY, STEP = 2.8, 1.9
 """Log-odds of a right answer to the easiest request at `REFERENCE`'s price, and what the hardest takes off them."""
 SLOPE = 0.5
 """Log-odds that ten times the price add. `python -m benchmarks.opinions` prints the slopes of recorded answers, which
