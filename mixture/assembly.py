@@ -16,8 +16,12 @@ from mixture.retrieval.relevant import Relevant
 from mixture.routing import make_router
 from mixture.routing.fallback import FallbackRouter
 from mixture.routing.sessions import StickyRouter
+from mixture.routing.signals import reading_of
 from mixture.types import Aggregator, Decomposer, Embedder, Expert, Panel, Retriever, Router
 from mixture.wrappers import wrap
+
+WARMING = "Why is the sky blue?"
+"""Any question: reading it loads the encoder and the classifier of domains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +129,9 @@ def in_order(experts: Sequence[ExpertConfig]) -> list[ExpertConfig]:
 
 
 async def warm(panel: Panel) -> None:
-    """Let every expert start what its first answer would wait for."""
+    """Let every expert start what its first answer would wait for, and load what requests are read with."""
     warmers: list[Any] = [warm for e in panel.experts.values() if (warm := getattr(e, "warm", None)) is not None]
-    await asyncio.gather(*(warm() for warm in warmers))
+    await asyncio.gather(asyncio.to_thread(reading_of, WARMING), *(warm() for warm in warmers))
 
 
 async def close(panel: Panel) -> None:

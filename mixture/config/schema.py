@@ -78,6 +78,11 @@ class StrategyOptions(Section):
     layers: Annotated[int, Field(ge=1, le=8)] | None = None
     """mixture_of_agents: rounds of proposals, each of which reads the one before; 1 when left out. The paper counts
     whoever writes the answer as a layer more."""
+    min_layers: Annotated[int, Field(ge=1, le=8)] | None = None
+    """mixture_of_agents: so few layers while every place of the experts, or of the gateway, is taken; as
+    `min_proposals`."""
+    max_layers: Annotated[int, Field(ge=1, le=8)] | None = None
+    """mixture_of_agents: so many layers while experts are idle; as `max_proposals`."""
     aggregation_strategy: AggregationName | None = None
     """mixture_of_agents: what becomes of the proposals. `synthesis`, which holds when left out, has the answer written
     anew; `fusion` has what they say put together, contradictions named; `selection` has the best one chosen by a judge;

@@ -1,4 +1,6 @@
-"""One answer written out of proposals, its tokens passed on as they come, its sentences traced back to them."""
+"""One answer written out of proposals, its tokens passed on as they come, its sentences traced back to them; JSON is
+sent once it is whole and has been checked.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,15 @@ from mixture.aggregation.provenance import Support, support_notes
 from mixture.dispatch.outcomes import Failure, healable, no_answer, reason, told
 from mixture.dispatch.spare import Played, replaced
 from mixture.dispatch.tracing import Held, in_time, supported
+from mixture.dispatch.validation import checked
 from mixture.dispatch.verdicts import written_by
 from mixture.errors import MixtureError, StreamBroken
+from mixture.streams import present
 from mixture.types import (
     Aggregation,
     Completion,
     Emit,
+    Expert,
     Panel,
     Query,
     Source,
@@ -46,7 +51,7 @@ async def composed(
         verdict = await written_by(name, query, proposals, panel, method)
         held = Held(emit)
         try:
-            completion = told(await in_time(panel.experts[name], verdict.query or query, held))
+            completion = await _written(panel.experts[name], verdict.query or query, held)
         except MixtureError as error:
             if held.sent:
                 raise _broken(error, name) from None
@@ -56,8 +61,24 @@ async def composed(
             continue
         completion = await _traced(completion, proposals, verdict, method, panel)
         await held.close(completion.choices[0].annotations)
+        if _formal(query):
+            await present(completion, query, emit)
         return replaced("writer", Played(name, completion, tuple(failures)))
     raise no_answer(failures, panel)
+
+
+def _formal(query: Query) -> bool:
+    """Whether the answer must have a form, which only the whole of it shows: it is checked before it is sent."""
+    return "json" in query.needs
+
+
+async def _written(expert: Expert, query: Query, held: Held) -> Completion:
+    """What `expert` writes. Raises ExpertUnavailable when it is empty, InvalidProposal when it lacks the form that was
+    asked for.
+    """
+    if _formal(query):
+        return checked(query, await in_time(expert, replace(query, stream=False), held))
+    return told(await in_time(expert, query, held))
 
 
 async def _traced(
@@ -66,7 +87,7 @@ async def _traced(
     """`completion` with which proposals support its sentences. JSON has none: it is left as it is."""
     shown = [proposals[index] for index in verdict.order]
     found: list[Support] = []
-    if verdict.query is not None and not verdict.query.needs & {"json"}:
+    if verdict.query is not None and not _formal(verdict.query):
         found = await supported(completion.text, [proposal.text for proposal in shown], panel.embedder)
     counts = [sum(number in one.proposals for one in found) for number in range(1, len(shown) + 1)]
     made = Aggregation(

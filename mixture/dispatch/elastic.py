@@ -1,4 +1,4 @@
-"""How many proposals are asked for, by how busy everybody is at this moment."""
+"""How many proposals are asked for, and in how many layers, by how busy everybody is at this moment."""
 
 from __future__ import annotations
 
@@ -49,6 +49,24 @@ async def stretched(
     concerned = tuple(name for name in dict.fromkeys((*wanted, *names)) if (name in wanted) != (name in names))
     await emit(Adjusted("shrunk" if kind == "busy" else "grown", why, concerned))
     return names, why
+
+
+async def deepened(
+    wanted: int, names: Sequence[str], panel: Panel, emit: Emit, options: StrategyOptions
+) -> tuple[int, str]:
+    """`wanted` layers, or fewer where `names` are busy and more where they are idle, by `min_layers` and `max_layers`;
+    and what is to be said of it in the route.
+    """
+    if options.min_layers is None and options.max_layers is None:
+        return wanted, ""
+    felt = pressure(names, panel)
+    number = elastic(wanted, options.min_layers, options.max_layers, felt)
+    if number == wanted:
+        return wanted, ""
+    kind = "busy" if number < wanted else "idle"
+    why = f"{number} instead of {wanted} layers: experts are {kind} ({felt:.2f} calls for each place)"
+    await emit(Adjusted("shrunk" if kind == "busy" else "grown", why))
+    return number, f"; {why}"
 
 
 def _fewer(wanted: Sequence[str], number: int, panel: Panel) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mixture.aggregation.judging import TOKENS
 from mixture.config import AggregationName, StrategyOptions
 from mixture.dispatch.casting import Casting
+from mixture.dispatch.elastic import deepened
 from mixture.dispatch.gathering import ahead, soft_deadline
 from mixture.dispatch.shaping import LEAST, ensemble
 from mixture.envelope import ROUNDING, left, usd
@@ -46,7 +47,7 @@ async def scaled(
     asked for.
     """
     tools = "tools" in query.needs
-    layers = 1 if tools else options.layers or 1
+    layers, said = (1, "") if tools else await deepened(options.layers or 1, names, panel, emit, options)
     method: AggregationName = "voting" if tools else options.aggregation_strategy or "synthesis"
     costs = _Costs(cast, names, method, query, panel)
     lacking: list[str] = []
@@ -66,7 +67,9 @@ async def scaled(
     keep = [costs.after(layer, kept) for layer in range(kept)]
     until = soft_deadline(query, options.on_partial, ahead(query, kept - (method == "voting")))
     asked = await ensemble(names, query, panel, emit, keep[0], options, until)
-    return Scale(asked.names, kept, method, aggregators, keep, [*lacking, *asked.lacking], asked.obstacle, asked.said)
+    return Scale(
+        asked.names, kept, method, aggregators, keep, [*lacking, *asked.lacking], asked.obstacle, said + asked.said
+    )
 
 
 class _Costs:

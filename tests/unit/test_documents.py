@@ -33,6 +33,11 @@ def test_links_lead_to_files(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_holds_marks_of_a_merge(page):
+    assert re.findall(r"(?m)^(?:<{7} .*|={7}|>{7} .*)$", page.read_text()) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_modules_that_are_named_exist(page):
     named = re.findall(r"`((?:mixture|deployments|actors|commands|benchmarks|tests)/[\w./]*)`", page.read_text())
     assert [name for name in named if not (ROOT / name).exists()] == []

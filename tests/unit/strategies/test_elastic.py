@@ -82,6 +82,17 @@ async def test_a_busy_gateway_counts_too(run):
     assert done.completion.degraded is None
 
 
+@pytest.mark.parametrize(("busy", "layers"), [(0.0, 3), (1.0, 1), ((IDLE + BUSY) / 2, 2)])
+async def test_layers_follow_how_busy_everybody_is(run, busy, layers):
+    experts = [scripted(name, "The sky is blue.") for name in "abw"]
+    bounds = {"layers": 2, "min_layers": 1, "max_layers": 3, "proposer_models": ("a", "b"), "aggregator_model": "w"}
+    done = await run("mixture_of_agents", *experts, asked="Why?", parts={"busy": lambda: busy}, **bounds)
+    assert len(experts[0].queries) == done.completion.aggregation.layers == layers
+    (route,) = [event.route for event in done.events if isinstance(event, Routed)]
+    assert (f"{layers} instead of 2 layers" in route.why) == (layers != 2)
+    assert done.completion.degraded is None
+
+
 async def test_who_was_too_slow_lately_is_not_asked(run):
     slow = wrap(scripted("c", "24", delay=0.2), Resilience())
     for _ in range(5):

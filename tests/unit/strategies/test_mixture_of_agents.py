@@ -194,6 +194,21 @@ async def test_where_tools_may_be_called_there_is_a_vote_in_one_layer(run):
     assert (done.completion.aggregation.method, done.completion.aggregation.layers) == ("voting", 1)
 
 
+async def test_json_that_a_writer_gets_wrong_is_not_sent(run):
+    schema = {"type": "object", "properties": {"km": {"type": "integer"}}, "required": ["km"]}
+    form = ResponseFormat("json_schema", "height", schema)
+    query = Query((Message("user", ASKED),), response_format=form, stream=True)
+    a, b = scripted("a", '{"km": 7}'), scripted("b", '{"km": 8}')
+    wrong, right = scripted("w", '{"km": "seven"}'), scripted("v", '{"km": 9}')
+    done = await run(NAME, a, b, wrong, query=query, **TWO)
+    assert done.completion.text in ('{"km": 7}', '{"km": 8}')
+    assert "a stepped in for w" in done.completion.degraded
+    assert not any(event.expert == "w" for event in done.events if isinstance(event, Delta))
+    done = await run(NAME, a, b, right, query=query, proposer_models=("a", "b"), aggregator_model="v")
+    assert done.completion.text == '{"km": 9}'
+    assert "".join(e.chunk.text for e in done.events if isinstance(e, Delta)) == '{"km": 9}'
+
+
 async def test_json_is_asked_of_the_writer_too_and_has_no_annotations(run):
     form = ResponseFormat("json_object")
     a, b, w = scripted("a", '{"x": 1}'), scripted("b", '{"x": 2}'), scripted("w", '{"x": 1}')
