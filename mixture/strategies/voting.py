@@ -38,6 +38,9 @@ def _elected(proposals: Proposals, verdict: Verdict, options: StrategyOptions) -
     chosen = elected(proposals, verdict)
     missing = proposals.degraded(options.min_successful_responses or LEAST)
     share = verdict.agreed / len(proposals.completions)
-    if options.voting_threshold is not None and share < options.voting_threshold:
+    if options.voting_threshold is None:
+        if verdict.agreed < 2 <= len(proposals.completions) and not verdict.fields:
+            missing.append(f"no two of the {len(proposals.completions)} answers agree")
+    elif share < options.voting_threshold:
         missing.append(f"{share:.0%} of the answers agree, {options.voting_threshold:.0%} are required")
     return lacking(chosen, *missing)

@@ -148,7 +148,7 @@ async def test_learned_weights_decide_too():
 
 async def test_at_the_soft_deadline_the_answer_goes_on_with_what_came(run):
     slow = held("c")
-    done = await run("voting", scripted("a", "24"), scripted("b", "30"), slow, query=by(0.3), wrapped=True)
+    done = await run("voting", scripted("a", "24"), scripted("b", "30"), slow, query=by(3), wrapped=True)
     assert done.completion.text == "24"
     assert "c did not answer (it was not done when the time for proposals was over)" in done.completion.degraded
     assert (adjusted(done), slow.counts.cancelled) == ([("cancelled", "c")], 1)

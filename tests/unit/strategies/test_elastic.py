@@ -94,10 +94,9 @@ async def test_layers_follow_how_busy_everybody_is(run, busy, layers):
 
 
 async def test_who_was_too_slow_lately_is_not_asked(run):
-    slow = wrap(scripted("c", "24", delay=0.2), Resilience())
-    for _ in range(5):
-        await complete(slow, Query((Message("user", "hi"),)))
-    query = Query((Message("user", ASKED),), limits=Limits(deadline=time.time() + 0.15))
+    slow = wrap(scripted("c", "24", delay=2.5), Resilience())
+    await asyncio.gather(*(complete(slow, Query((Message("user", "hi"),))) for _ in range(5)))
+    query = Query((Message("user", ASKED),), limits=Limits(deadline=time.time() + 2.4))
     done = await run("voting", scripted("a", "24"), scripted("b", "24"), slow, query=query)
     assert adjusted(done) == [("shrunk", "c")]
     assert "c not asked: slower lately than the" in done.completion.degraded

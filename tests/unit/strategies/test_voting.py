@@ -112,6 +112,7 @@ async def test_too_little_agreement_is_said(run):
     done = await run("voting", *three, asked=ASKED, voting_threshold=0.5)
     assert done.completion.degraded == "33% of the answers agree, 50% are required"
     assert (await run("voting", *three, asked=ASKED, voting_threshold=0.3)).completion.degraded is None
+    assert (await run("voting", *three, asked=ASKED)).completion.degraded == "no two of the 3 answers agree"
 
 
 async def test_who_declines_was_not_asked(run):
