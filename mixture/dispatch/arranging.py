@@ -23,6 +23,7 @@ from mixture.estimates import cost_of, expected_usage
 from mixture.planning import faults, plan
 from mixture.routing.classification import classify
 from mixture.routing.keyword import fit, narrow
+from mixture.routing.limits import left_out
 from mixture.routing.opinions import Arrangement, Opinion, alone, best
 from mixture.routing.priors import HARD, REFERENCE, UNSURE, USUAL, difficulty, prior_quality, stakes
 from mixture.types import ExpertCard, Panel, Plan, Price, Query, Route
@@ -104,7 +105,8 @@ def _cheap(route: Route, query: Query, panel: Panel, options: StrategyOptions) -
     """The route with its experts cheapest first, unless the router or the configuration has weighed them."""
     if route.ordered or options.fallback_order or options.specialist_map:
         return route
-    able = writers(route.experts, panel)
+    barred = left_out(route)
+    able = [name for name in writers(route.experts, panel) if name not in barred]
     order = working_first(cheapest_first(able, panel, query), panel, query)
     why = f"{order[0]} is the cheapest; {route.why}" if order else route.why
     return replace(route, experts=(*order, *(name for name in route.experts if name not in order)), why=why)
@@ -195,8 +197,8 @@ def _opinions(query: Query, panel: Panel, route: Route, hard: float) -> list[Opi
         predicted = prior_quality(card, hard) if quality is None else float(quality)
         return Opinion(name, round(predicted, 3), unknown if cost == float("inf") else cost)
 
-    left_out = {name for name, fact in known.items() if fact.get("left_out") or fact.get("available") is False}
-    kept = {name: card for name, card in cards.items() if name == route.experts[0] or name not in left_out}
+    barred = left_out(route).keys() | {name for name, fact in known.items() if fact.get("available") is False}
+    kept = {name: card for name, card in cards.items() if name == route.experts[0] or name not in barred}
     return [opinion(name, card) for name, card in kept.items()]
 
 

@@ -13,6 +13,7 @@ from mixture.errors import MixtureError
 from mixture.estimates import cost_of, expected_usage
 from mixture.routing.classification import named
 from mixture.routing.keyword import narrow
+from mixture.routing.limits import left_out
 from mixture.types import Panel, Query, Route
 from mixture.wrappers import load
 
@@ -31,11 +32,12 @@ async def routed(
     if mapped is not None:
         kind, name = mapped
         route = replace(route, experts=(name,), why=f"specialist_map has {name} for {kind}; {route.why}")
-        return replace(route, experts=tuple(_ordered([name], suited(panel, query), query, panel, fallback)))
+        others = replace(route, experts=tuple(suited(panel, query)))
+        return replace(route, experts=tuple(_ordered([name], others, query, panel, fallback)))
     if route.ordered and not fallback:
         return replace(route, experts=tuple(working_first(route.experts, panel, query)))
     head = _head(route.experts, panel)
-    return replace(route, experts=tuple(_ordered(head, route.experts, query, panel, fallback)))
+    return replace(route, experts=tuple(_ordered(head, route, query, panel, fallback)))
 
 
 async def _decided(query: Query, panel: Panel) -> Route:
@@ -80,11 +82,15 @@ def _head(names: Sequence[str], panel: Panel) -> list[str]:
     return list(names)
 
 
-def _ordered(
-    head: list[str], names: Sequence[str], query: Query, panel: Panel, fallback: Sequence[str] | None
-) -> list[str]:
-    behind = cascaded([name for name in names if name not in head], query, panel, fallback)
-    return working_first([*head, *(name for name in behind if name not in head)], panel, query)
+def _ordered(head: list[str], route: Route, query: Query, panel: Panel, fallback: Sequence[str] | None) -> list[str]:
+    """`head`, the others as a cascade, and behind them those that the router left out; all of them as `fallback` says
+    where it says an order.
+    """
+    barred = () if fallback else left_out(route)
+    others = [name for name in route.experts if name not in head]
+    behind = cascaded([name for name in others if name not in barred], query, panel, fallback)
+    last = [name for name in others if name in barred]
+    return working_first([*head, *(name for name in behind if name not in head), *last], panel, query)
 
 
 def cascaded(names: Sequence[str], query: Query, panel: Panel, fallback: Sequence[str] | None) -> list[str]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from mixture.routing.candidates import candidate, facts
 from mixture.routing.classification import Topic
 from mixture.routing.domains import BY_NAME, GENERAL, NARROW
+from mixture.routing.limits import Barred, barred
+from mixture.routing.objective import Candidate
 from mixture.routing.signals import EVERYDAY, Signals, read
 from mixture.routing.subjects import packaged_classifier
 from mixture.tokens import prompt_tokens
@@ -30,7 +31,8 @@ class KeywordRouter:
 
     An exact or quoting expert (all of whose skills are narrow, see `domains`) stands first when the query shows its
     domain, and is left out when it does not. Then come experts with a skill for the task, the more specific ones first;
-    then those that are for everything; then the rest. What is equal stays as it is listed.
+    then those that are for everything; then the rest. What is equal stays as it is listed. Whom the limits bar, or who
+    cools down or has too small a context, stands behind all others (`mixture.routing.limits`).
     """
 
     async def route(self, query: Query, cards: Sequence[ExpertCard], loads: Loads | None = None) -> Route:
@@ -41,11 +43,17 @@ class KeywordRouter:
         found = seen.topic
         fits = [fit(card, found, seen.reading.domain) for card in cards]
         ranked = sorted(zip(fits, cards, strict=True), key=lambda pair: pair[0].rank)
-        asked = [(one, card) for one, card in ranked if not one.useless] or ranked
-        names = tuple(card.name for _, card in asked)
-        matched = {name: list(words) for name, words in found.matched.items()}
-        signals = seen.report() | {"matched": matched, "candidates": _candidates(query, cards, loads or {}, names)}
-        return Route(names, _why(seen, *asked[0]), signals)
+        asked = {card.name: (one, card) for one, card in ranked if not one.useless}
+        asked = asked or {card.name: (one, card) for one, card in ranked}
+        made = _candidates(query, cards, loads or {})
+        bar = _barred([card for one, card in asked.values() if not one.narrow], made, query)
+        names = tuple(bar.last(list(asked)))
+        signals = seen.report() | {
+            "matched": {name: list(words) for name, words in found.matched.items()},
+            "candidates": [facts(one, _left_out(one.name, names, bar)) for one in made.values()],
+            "within_limits": bar.within,
+        }
+        return Route(names, "; ".join(filter(None, (_why(seen, *asked[names[0]]), bar.words))), signals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +125,19 @@ def _skills(listed: tuple[str, ...], name: str) -> frozenset[str]:
 _ALL = frozenset[str]().union(*(domain.skills for domain in BY_NAME.values()))
 
 
-def _candidates(query: Query, cards: Sequence[ExpertCard], loads: Loads, asked: Sequence[str]) -> list[Any]:
+def _candidates(query: Query, cards: Sequence[ExpertCard], loads: Loads) -> dict[str, Candidate]:
     """What is known of every expert. Nothing says how well it would answer: that is learned from logs only."""
     prompt = prompt_tokens(query)
-    made = [candidate(card, query, prompt, loads.get(card.name, IDLE)) for card in cards]
-    return [facts(one, None if one.name in asked else NOT_ITS_KIND) for one in made]
+    return {card.name: candidate(card, query, prompt, loads.get(card.name, IDLE)) for card in cards}
+
+
+def _barred(cards: Sequence[ExpertCard], made: Mapping[str, Candidate], query: Query) -> Barred:
+    """The writing experts that the limits bar. Exact and quoting ones answer or decline at once, and cost nothing."""
+    return barred(cards, [made[card.name] for card in cards], query, prompt_tokens(query))
+
+
+def _left_out(name: str, asked: Sequence[str], bar: Barred) -> str | None:
+    return bar.reasons.get(name) if name in asked else NOT_ITS_KIND
 
 
 def _why(seen: Signals, best: Fit, card: ExpertCard) -> str:

@@ -4,7 +4,6 @@ that under the request's limits.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import nan
@@ -19,6 +18,7 @@ from mixture.routing.calibration import Calibration
 from mixture.routing.candidates import candidate, facts
 from mixture.routing.classification import Topic
 from mixture.routing.keyword import NOT_ITS_KIND, Fit, fit
+from mixture.routing.limits import limits_of, too_small
 from mixture.routing.objective import Aim, Candidate, Choice, choose, two_way
 from mixture.routing.predictor import Record
 from mixture.routing.signals import Signals, read
@@ -145,14 +145,12 @@ class LearnedRouter:
         return replace(choice, order=(*pair.order, *others), why=pair.why), None
 
     def _aim(self, query: Query) -> Aim:
-        limits, config = query.limits, self._config
-        return Aim(
-            quality=config.quality if limits.quality is None else limits.quality,
-            max_cost_usd=limits.max_cost_usd,
-            max_latency_ms=None if limits.deadline is None else max(0.0, limits.deadline - time.time()) * 1e3,
+        wished, config = query.limits.quality, self._config
+        return replace(
+            limits_of(query),
+            quality=config.quality if wished is None else wished,
             usd_per_answer=config.usd_per_answer,
             usd_per_second=config.usd_per_second,
-            session=query.session,
         )
 
     def _kept(
@@ -175,9 +173,7 @@ def _unfit(card: ExpertCard, known: Fit, prompt: int) -> str:
     """Why an expert is not weighed at all; empty when it is."""
     if known.useless:
         return NOT_ITS_KIND
-    if card.context_window is not None and prompt > card.context_window:
-        return f"takes {card.context_window} tokens, the prompt has about {prompt}"
-    return ""
+    return too_small(card, prompt)
 
 
 def _signals(seen: Signals, field: _Field, choice: Choice) -> dict[str, Any]:

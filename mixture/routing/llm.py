@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +16,7 @@ from mixture.prompts import ROUTE
 from mixture.routing.candidates import candidate
 from mixture.routing.encoder import addresses_router, readable
 from mixture.routing.keyword import narrow
-from mixture.routing.objective import Aim, choose
+from mixture.routing.limits import barred
 from mixture.streams import complete
 from mixture.tokens import prompt_tokens
 from mixture.types import (
@@ -133,15 +132,10 @@ class LLMRouter:
 
 def _shown(query: Query, cards: Sequence[ExpertCard], loads: Loads) -> _Shown:
     text, prompt = query.text, prompt_tokens(query)
-    able = [
-        card for card in cards if not narrow(card) and (card.context_window is None or prompt <= card.context_window)
-    ]
-    if able:
-        end, cost = query.limits.deadline, query.limits.max_cost_usd
-        aim = Aim(max_cost_usd=cost, max_latency_ms=None if end is None else max(0.0, end - time.time()) * 1e3)
-        made = [candidate(card, query, prompt, loads.get(card.name, IDLE), 0.5) for card in able]
-        left_out = {name for name, _ in choose(made, aim).left_out}
-        able = [card for card in able if card.name not in left_out]
+    able = [card for card in cards if not narrow(card)]
+    made = [candidate(card, query, prompt, loads.get(card.name, IDLE)) for card in able]
+    out = barred(able, made, query, prompt).reasons
+    able = [card for card in able if card.name not in out]
     random.SystemRandom().shuffle(able)
     return _Shown(readable(text), dict(enumerate(able, 1)), addresses_router(text))
 

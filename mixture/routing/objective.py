@@ -75,7 +75,7 @@ def choose(candidates: Sequence[Candidate], aim: Aim | None = None) -> Choice:
     aim = aim or Aim()
     if not candidates:
         raise ValueError("there is no candidate to choose from")
-    reasons = {candidate.name: _objection(candidate, aim) for candidate in candidates}
+    reasons = {candidate.name: objection(candidate, aim) for candidate in candidates}
     left_out = tuple((name, reason) for name, reason in sorted(reasons.items()) if reason)
     fitting = [candidate for candidate in candidates if not reasons[candidate.name]]
     if not fitting:
@@ -104,7 +104,8 @@ def two_way(gain: float, weak: str, strong: str, routing_threshold: float) -> Ch
     return Choice((weak, strong), f"expected gain {gain:.3f} is below the threshold {routing_threshold:.3f}")
 
 
-def _objection(candidate: Candidate, aim: Aim) -> str:
+def objection(candidate: Candidate, aim: Aim) -> str:
+    """What speaks against asking `candidate` under the limits of `aim`; empty when nothing does."""
     if not candidate.available:
         return "cooling down"
     if aim.max_cost_usd is not None:
@@ -119,8 +120,28 @@ def _objection(candidate: Candidate, aim: Aim) -> str:
 
 
 def _least_harm(candidates: Sequence[Candidate], aim: Aim, left_out: tuple[tuple[str, str], ...]) -> Choice:
-    ordered = sorted(candidates, key=lambda candidate: (not candidate.available, *_cheapness(candidate, aim)))
-    return Choice(_names(ordered), "no expert keeps the limits; the cheapest first", left_out, within=False)
+    ordered = sorted(candidates, key=lambda candidate: (*harm(candidate, aim), *_cheapness(candidate, aim)))
+    why = "no expert keeps the limits; the one that breaks them least first"
+    return Choice(_names(ordered), why, left_out, within=False)
+
+
+def harm(candidate: Candidate, aim: Aim) -> tuple[bool, float]:
+    """How badly asking `candidate` breaks the limits of `aim`, smaller is better: whether it cools down, and how many
+    times the most that is allowed it takes, 1 where it keeps the limits. An unknown cost breaks a limit by any measure.
+    """
+    cost, expected = candidate.cost_usd, candidate.expected_ms
+    times = [1.0]
+    if aim.max_cost_usd is not None:
+        times.append(math.inf if cost is None else _times(cost, aim.max_cost_usd))
+    if aim.max_latency_ms is not None and expected is not None:
+        times.append(_times(expected, aim.max_latency_ms))
+    return not candidate.available, max(times)
+
+
+def _times(taken: float, most: float) -> float:
+    if taken <= most:
+        return 1.0
+    return taken / most if most > 0 else math.inf
 
 
 def _cheapest_good_enough(fitting: Sequence[Candidate], aim: Aim, left_out: tuple[tuple[str, str], ...]) -> Choice:

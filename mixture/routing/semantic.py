@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mixture.routing.domains import GENERAL
 from mixture.routing.keyword import KeywordRouter, narrow
+from mixture.routing.limits import left_out, words
 from mixture.routing.signals import reading_of
 from mixture.routing.static import packaged
 from mixture.types import Embedder, ExpertCard, Loads, Query, Route
@@ -31,7 +32,7 @@ Floats = npt.NDArray[np.float32]
 class SemanticRouter:
     """Orders experts by the largest cosine between the request and a text of their card, those that are like it before
     the others, which stay in the keyword router's order; so do all when the request is like no card. Exact and quoting
-    experts stand where the keyword router puts them.
+    experts, and those that the limits bar, stand where the keyword router puts them.
 
     `embedder` takes the place of the static encoder; `name` says in the route what it is.
     """
@@ -45,15 +46,22 @@ class SemanticRouter:
     async def route(self, query: Query, cards: Sequence[ExpertCard], loads: Loads | None = None) -> Route:
         """The experts to ask, best first."""
         base = await self._keyword.route(query, cards, loads)
+        if not cards:
+            return base
         by_name = {card.name: card for card in cards}
         exact = [name for name in base.experts if narrow(by_name[name])]
         open_ = [name for name in base.experts if name not in exact]
+        barred = {name: reason for name, reason in left_out(base).items() if name in open_}
         likeness = await self._likeness(query.text, [by_name[name] for name in open_])
         least = ALIKE if self._embedder is None else ALIKE_BY_MODEL
-        like = sorted((name for name in open_ if likeness[name] >= least), key=lambda name: -likeness[name])
+        alike = [name for name in open_ if name not in barred and likeness[name] >= least]
+        like = sorted(alike, key=lambda name: -likeness[name])
         order = (*exact, *like, *(name for name in open_ if name not in like))
         signals = {**base.signals, "encoder": self._name, "candidates": _told(base.signals["candidates"], likeness)}
-        why = f"like the card of {like[0]} ({likeness[like[0]]:.2f})" if like else f"like no card; {base.why}"
+        why = f"like no card; {base.why}" if base.signals["within_limits"] else base.why
+        if like:
+            told = f"like the card of {like[0]} ({likeness[like[0]]:.2f})"
+            why = "; ".join(filter(None, (told, words(barred))))
         return replace(base, experts=order, why=why, signals=signals)
 
     async def _likeness(self, text: str, cards: Sequence[ExpertCard]) -> dict[str, float]:

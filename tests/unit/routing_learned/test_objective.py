@@ -58,6 +58,19 @@ def test_when_no_expert_keeps_the_limits_the_cheapest_is_named_and_marked():
     assert len(choice.left_out) == 3
 
 
+def test_when_no_expert_keeps_the_limits_the_one_that_breaks_them_least_is_first():
+    """In time all take too long; with money too, the one that takes the smaller multiple of either."""
+    quick_and_dear = Candidate("quick", 0.5, 0.02, 200)
+    slow = Candidate("slow", 0.9, 0.0001, 3_000)
+    assert choose((slow, quick_and_dear), Aim(max_latency_ms=100)).order == ("quick", "slow")
+    assert choose((slow, quick_and_dear), Aim(max_latency_ms=100, max_cost_usd=0.0002)).order == ("slow", "quick")
+    unknown = Candidate("unknown", 0.9, None, 150)
+    cooling = Candidate("cooling", 0.9, 0.0001, 150, available=False)
+    aim = Aim(max_latency_ms=100, max_cost_usd=0.01)
+    assert choose((unknown, cooling, quick_and_dear), aim).order == ("quick", "unknown", "cooling")
+    assert choose((slow,), Aim(max_latency_ms=0)).order == ("slow",)
+
+
 def test_no_candidate_is_an_error():
     with pytest.raises(ValueError, match="no candidate"):
         choose(())

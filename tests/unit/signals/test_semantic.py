@@ -1,6 +1,7 @@
 """Routing by what cards say: with no training, by the static encoder or by a configured model."""
 
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from mixture.config import Config, ConfigError, RouterConfig
 from mixture.embedding import SentenceModel
 from mixture.routing import make_router
 from mixture.routing.semantic import SemanticRouter, texts_of
-from mixture.types import ExpertCard, Message, Price, Query
+from mixture.types import ExpertCard, Limits, Load, Message, Price, Query
 
 CARDS = (
     ExpertCard("mini", "openai", skills=("general",), price=Price(0.1, 0.4)),
@@ -128,3 +129,22 @@ async def test_it_is_configured():
     assert Config.model_validate(config).experts[1].examples == ("When do tides turn?",)
     answer = await Mixture.from_config(config).answer("When does the tide turn today?", "task_based")
     assert answer.completion.text == "from b"
+
+
+async def test_whom_the_limits_bar_stands_last_however_like_its_card_the_request_is():
+    asked = Query((Message("user", "Which wine goes with fish?"),), limits=Limits(deadline=time.time() + 1))
+    found = await SemanticRouter().route(asked, CARDS, {"sommelier": Load(latency_ms=30_000.0, answers=9)})
+    assert found.experts[-1] == "sommelier"
+    assert "left out: sommelier (takes 30000 of" in found.why
+    told = {one["expert"]: one["left_out"] for one in found.signals["candidates"]}
+    assert told["sommelier"].startswith("takes 30000 of")
+    assert (told["mini"], found.signals["within_limits"]) == (None, True)
+    all_slow = {card.name: Load(latency_ms=30_000.0, answers=9) for card in CARDS} | {"vet": Load(latency_ms=9e3)}
+    found = await SemanticRouter().route(asked, CARDS, all_slow)
+    assert found.experts[0] == "vet"
+    assert not found.signals["within_limits"]
+    assert "no expert keeps the limits" in found.why
+
+
+async def test_no_cards_no_route():
+    assert (await SemanticRouter().route(query("hello"), ())).experts == ()

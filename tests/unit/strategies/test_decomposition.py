@@ -391,8 +391,12 @@ async def test_a_plan_that_would_cost_too_much_is_not_followed(run):
 
 
 async def test_an_unknown_price_counts_as_too_much(run):
-    done = await run("decomposition", *priced(Price(1, 1), None), asked=ASKED, max_cost_usd=1000)
+    done = await run("decomposition", *priced(None, None), asked=ASKED, max_cost_usd=1000)
     assert "so it stayed whole" in done.completion.degraded
+    analyst, coder = priced(Price(1, 1), None)
+    done = await run("decomposition", analyst, coder, asked=ASKED, max_cost_usd=1000)
+    assert any(isinstance(event, Planned) for event in done.events)
+    assert (coder.counts.started, done.completion.degraded) == (0, None)
 
 
 async def test_what_was_spent_on_the_parts_is_not_there_for_the_writer(run):
