@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from commands.display import err, out
+from commands.wishes import MAX_COST, MAX_LATENCY, QUALITY, STRATEGY, body_of, wished
 
 QUESTION = typer.Argument(help="What to ask. Left out, or '-', it is read from standard input.")
 FILE = typer.Option("--config", "-c", help="For --local: a configuration. Default: serve_config.yaml, if it is here.")
@@ -20,7 +21,10 @@ FILE = typer.Option("--config", "-c", help="For --local: a configuration. Defaul
 def ask(
     question: Annotated[list[str] | None, QUESTION] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="An expert, a strategy, an alias, or auto.")] = "auto",
-    strategy: Annotated[str | None, typer.Option("--strategy", "-s", help="Run `model` with this strategy.")] = None,
+    strategy: Annotated[str | None, STRATEGY] = None,
+    quality: Annotated[float | None, QUALITY] = None,
+    max_cost_usd: Annotated[float | None, MAX_COST] = None,
+    max_latency_ms: Annotated[float | None, MAX_LATENCY] = None,
     system: Annotated[str | None, typer.Option(help="A system prompt.")] = None,
     explain: Annotated[bool, typer.Option("--explain", "-e", help="Show who was asked, why, tokens and cost.")] = False,
     local: Annotated[bool, typer.Option("--local", help="Answer in this process, without a server.")] = False,
@@ -37,6 +41,8 @@ def ask(
 
       mixture ask --explain --strategy voting 'Is 1009 prime?'
 
+      mixture ask --max-cost-usd 0.002 --max-latency-ms 5000 'Why is the sky blue?'
+
       git diff | mixture ask --model technical --system 'Review this change.'
     """
     from commands.client import ServerError
@@ -44,7 +50,7 @@ def ask(
 
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": question_of(question)})
-    body = {"model": model, "messages": messages, **({"mixture": {"strategy": strategy}} if strategy else {})}
+    body = body_of(model, messages, wished(strategy, quality, max_cost_usd, max_latency_ms))
     try:
         _show(_answered(body, local=local or config is not None, config=config), explain=explain)
     except (ServerError, MixtureError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,13 +17,16 @@ from rich.tree import Tree
 from commands.ask import FILE, QUESTION, question_of
 from commands.display import err, out
 from commands.explanation import dollars, nature
+from commands.wishes import MAX_COST, MAX_LATENCY, QUALITY, STRATEGY, body_of, wished
 
 
 def explain(
     question: Annotated[list[str] | None, QUESTION] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="An expert, a strategy, an alias, or auto.")] = "auto",
-    strategy: Annotated[str | None, typer.Option("--strategy", "-s", help="Run `model` with this strategy.")] = None,
-    max_cost: Annotated[float | None, typer.Option("--max-cost", help="US dollars for the whole request.")] = None,
+    strategy: Annotated[str | None, STRATEGY] = None,
+    quality: Annotated[float | None, QUALITY] = None,
+    max_cost_usd: Annotated[float | None, MAX_COST] = None,
+    max_latency_ms: Annotated[float | None, MAX_LATENCY] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the server's JSON.")] = False,
     local: Annotated[bool, typer.Option("--local", help="Decide in this process, without a server.")] = False,
     config: Annotated[Path | None, FILE] = None,
@@ -37,13 +40,14 @@ def explain(
       mixture explain 'What is 15% of 80 plus 3/7?'
 
       mixture explain --json --strategy voting 'Is 1009 prime?'
+
+      mixture explain --quality 0.95 --max-latency-ms 3000 'Why is the sky blue?'
     """
     from commands.client import ServerError
     from mixture.errors import MixtureError
 
-    wishes = {name: value for name, value in (("strategy", strategy), ("max_cost_usd", max_cost)) if value is not None}
-    messages = [{"role": "user", "content": question_of(question)}]
-    body: dict[str, Any] = {"model": model, "messages": messages, **({"mixture": wishes} if wishes else {})}
+    wishes = wished(strategy, quality, max_cost_usd, max_latency_ms)
+    body = body_of(model, [{"role": "user", "content": question_of(question)}], wishes)
     try:
         found = _estimated(body, local=local or config is not None, config=config)
     except (ServerError, MixtureError) as error:
@@ -52,7 +56,7 @@ def explain(
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
     else:
-        _show(found)
+        _show(found, wishes)
 
 
 def _estimated(body: dict[str, Any], *, local: bool, config: Path | None) -> dict[str, Any]:
@@ -71,13 +75,19 @@ def _estimated(body: dict[str, Any], *, local: bool, config: Path | None) -> dic
     return asyncio.run(estimate(body, config))
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(found: dict[str, Any], wishes: Mapping[str, Any]) -> None:
     tree = Tree(f"[bold]{escape(found['strategy'])}[/]  (asked as {escape(found['strategy_requested'])})")
+    if wishes:
+        tree.add(f"wishes: {escape(', '.join(f'{name} {value}' for name, value in wishes.items()))}")
     tree.add(f"why: {escape(found['why'])}")
     tree.add(f"route: {escape(', '.join(found['route']['experts']))}")
     tree.add(f"because: {escape(found['route']['why'])}")
     for name, value in _telling(found["signals"]):
         tree.add(f"{escape(name)}: {escape(value)}")
+    if promise := found["signals"].get("promise"):
+        tree.add(f"promise: {escape(_promised(promise))}")
+    elif "quality" in wishes:
+        tree.add("[yellow]quality: nothing is promised, this router predicts no quality[/]")
     for task in found.get("plan") or ():
         to = f" -> {task['experts'][0]}" if task.get("experts") else ""
         tree.add(f"subtask {escape(task['id'])}{escape(nature(task))}: {escape(task['text'])}{escape(to)}")
@@ -96,6 +106,11 @@ def _telling(signals: dict[str, Any]) -> Sequence[tuple[str, str]]:
         for name, value in signals.items()
         if isinstance(value, str | int | float) and value != ""
     ]
+
+
+def _promised(promise: dict[str, Any]) -> str:
+    share = f"{promise['quality']:g} of the best expert's quality"
+    return f"{share}, guaranteed" if promise["guaranteed"] else f"{share}, not guaranteed: {promise['obstacle']}"
 
 
 def _candidates(candidates: Sequence[dict[str, Any]]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixture.api.events import progress_fields
+from mixture.api.parsing import Body, parse
 from mixture.api.report import report_fields, usage_fields
+from mixture.api.wishes import MixtureFields, wishes_of
 from mixture.types import Answered, Delta, Event
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 def chat(body: dict[str, Any], file: Path | None) -> Iterator[dict[str, Any]]:
     """The chunks of a streamed chat completion. Raises ConfigError and what `Mixture.stream` raises."""
-    mixture, wishes = _mixture(file), _wishes(body)
+    wishes, mixture = _wishes(body), _mixture(file)
 
     async def chunks() -> AsyncGenerator[dict[str, Any], None]:
         try:
@@ -38,9 +41,9 @@ async def estimate(body: dict[str, Any], file: Path | None) -> dict[str, Any]:
     """What would be done for a request. Raises ConfigError and what `Mixture.estimate` raises."""
     from mixture.api.estimates import estimate_fields
 
-    mixture = _mixture(file)
+    wishes, mixture = _wishes(body), _mixture(file)
     try:
-        return estimate_fields(await mixture.estimate(body["messages"], body["model"], _wishes(body)))
+        return estimate_fields(await mixture.estimate(body["messages"], body["model"], wishes))
     finally:
         await mixture.close()
 
@@ -52,10 +55,14 @@ def _mixture(file: Path | None) -> Mixture:
     return Mixture.from_config(with_found(read(file, os.environ), os.environ).config)
 
 
-def _wishes(body: dict[str, Any]) -> Wishes:
-    from mixture.models import Wishes
+class _Asked(Body):
+    mixture: MixtureFields | None = None
 
-    return Wishes(**body.get("mixture", {}))
+
+def _wishes(body: dict[str, Any]) -> Wishes:
+    """The wishes, checked as the server checks them. Raises InvalidQuery."""
+    wished = {"mixture": body["mixture"]} if "mixture" in body else {}
+    return wishes_of(parse(json.dumps(wished).encode(), _Asked).mixture)
 
 
 def _chunk(event: Event) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import Any
 from mixture.config import StrategyOptions
 from mixture.dispatch.arranging import Arranged, arranged
 from mixture.dispatch.asking import quiet
-from mixture.dispatch.bounds import narrowed
+from mixture.dispatch.bounds import aiming, narrowed
 from mixture.dispatch.forecast import Forecast, Foreseen, forecast
 from mixture.models import Target
 from mixture.strategies import STRATEGIES
@@ -50,8 +50,9 @@ async def estimate(requested: str, target: Target, query: Query, panel: Panel) -
     """What `target` would do with `query`. Raises NoAnswer when there is no expert."""
     began = time.perf_counter()
     panel, not_asked = quiet(panel)
-    query = replace(narrowed(query, target.options.max_cost_usd, None), session=None)  # an estimate seats no session
     strategy, why, options, found = target.executed, "", target.options, None
+    query = aiming(narrowed(query, options.max_cost_usd, options.max_latency_ms), options.quality)
+    query = replace(query, session=None)  # an estimate seats no session
     if strategy == "auto":
         found = await arranged(query, panel, options, STRATEGIES)
         strategy, why = found.strategy, f"auto: {found.why}"

@@ -229,6 +229,34 @@ def test_explain_shows_what_would_be_done(run, tmp_path):
     assert (told["strategy"], [call["expert"] for call in told["calls"]]) == ("voting", ["parrot", "coder"])
 
 
+SLOW = {"name": "slow", "provider": "scripted", "options": {"text": "late"}, "price": {"input": 50, "output": 90}}
+
+
+def test_explain_takes_the_wishes_of_a_request(run, tmp_path):
+    config = written(tmp_path, {"experts": [SLOW, *EXPERTS]})
+    dear = json.loads(run("explain", "--json", "--config", config, "What is the capital of France?").stdout)
+    assert dear["route"]["experts"][0] == "slow"
+    wishes = ("--max-cost-usd", "0.01", "--max-latency-ms", "5000", "--quality", "0.9", "--strategy", "task_based")
+    told = json.loads(run("explain", "--json", "--config", config, *wishes, "What is the capital of France?").stdout)
+    assert told["route"]["experts"][0] == "parrot"
+    shown = run("explain", "--config", config, *wishes, "What is the capital of France?").output
+    assert "wishes: strategy task_based, quality 0.9, max_cost_usd 0.01, max_latency_ms 5000" in shown
+    assert "of 0.010000 USD" in next(line for line in shown.splitlines() if line.strip().startswith("slow"))
+    assert "quality: nothing is promised" in shown
+    refused = run("explain", "--config", config, "--quality", "2", "hello")
+    assert (refused.exit_code, "mixture.quality" in refused.stderr) == (1, True)
+
+
+def test_ask_takes_the_wishes_of_a_request(run, tmp_path):
+    config = written(tmp_path, {"experts": [SLOW, *EXPERTS]})
+    question = "What is the capital of France?"
+    assert run("ask", "-c", config, "-s", "task_based", question).stdout == "late\n"
+    wishes = ("--max-cost-usd", "0.01", "--max-latency-ms", "60000", "--quality", "0.9")
+    assert run("ask", "-c", config, "-s", "task_based", *wishes, question).stdout == "pieces of eight\n"
+    refused = run("ask", "-c", config, "--max-latency-ms", "1", question)
+    assert (refused.exit_code, "mixture.max_latency_ms" in refused.stderr) == (1, True)
+
+
 def test_explain_without_a_model_still_shows_the_parts(run, tmp_path):
     config = written(tmp_path, {"experts": [{"name": "symbolic", "provider": "symbolic"}]})
     shown = run("explain", "--config", config, PYTHAGORAS)
