@@ -10,6 +10,7 @@ from ray import serve
 from mixture.config import RouterConfig
 from mixture.errors import MixtureError
 from mixture.routing import make_router
+from mixture.routing.reloading import follow
 from mixture.types import ExpertCard, Loads, Query, Route, Router
 
 Asked = tuple[Query, Sequence[ExpertCard], Loads | None]
@@ -26,9 +27,13 @@ class HostedRouter:
 
     def __init__(self, config: RouterConfig) -> None:
         self._router = make_router(config)
+        self._file = config.file
+        self._following: asyncio.Task[None] | None = None
 
     async def route(self, query: Query, cards: Sequence[ExpertCard], loads: Loads | None = None) -> Route:
         """See `mixture.types.Router`."""
+        if self._file is not None and self._following is None:  # only now is there an event loop to follow in
+            self._following = asyncio.create_task(follow(self._router, self._file))
         decided: Route | MixtureError = await self._decide((query, cards, loads))
         if isinstance(decided, MixtureError):
             raise decided

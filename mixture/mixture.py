@@ -18,6 +18,7 @@ from mixture.errors import InvalidQuery, MixtureError
 from mixture.estimation import Estimate, estimate
 from mixture.metering import metered
 from mixture.models import NO_WISHES, Models, Target, Wishes
+from mixture.routing.reloading import follow, learned
 from mixture.streams import drive
 from mixture.trace import Trace
 from mixture.types import Answered, Completion, Emit, Event, Message, Panel, Query, Report
@@ -25,8 +26,6 @@ from mixture.types import Answered, Completion, Emit, Event, Message, Panel, Que
 if TYPE_CHECKING:
     from mixture.routing.calibration import Calibration
 
-_AROUND = ("inner", "quiet", "first")
-"""The names under which routers hold the router that they stand around."""
 Asked = str | Query | Sequence[Message | Mapping[str, Any]]
 
 
@@ -153,12 +152,14 @@ class Mixture:
 
     def adopt(self, calibration: Calibration) -> None:
         """Route by `calibration` from now on, where the learned router runs in this process."""
-        router: Any = self.panel.router
-        while router is not None:
-            if hasattr(router, "calibration"):
-                router.calibration = calibration
-                return
-            router = next((part for name in _AROUND if (part := getattr(router, name, None)) is not None), None)
+        place = learned(self.panel.router)
+        if place is not None:
+            place.calibration = calibration
+
+    async def follow(self) -> None:
+        """Route by each calibration that is written to `router.file` while this runs, until cancelled."""
+        if self.config.router.file is not None:
+            await follow(self.panel.router, self.config.router.file)
 
     def describe(self) -> dict[str, Any]:
         """What is configured and available: experts, strategies, aliases. Plain data, ready for JSON."""

@@ -101,7 +101,7 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         app.openapi()  # made and kept now: it takes a while, and no request should wait for it
         information.ready = True
-        working = [asyncio.create_task(mixture.warm()), asyncio.create_task(desk.follow())]
+        working = [asyncio.create_task(work) for work in (mixture.warm(), desk.follow(), mixture.follow())]
         yield
         information.ready = False
         for task in working:

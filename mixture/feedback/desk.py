@@ -16,6 +16,7 @@ from mixture.feedback.learning import Learner
 from mixture.feedback.memory import CHARACTERS, Memory, Rate
 from mixture.feedback.notes import Answering, Note, Receipt, Remembered
 from mixture.routing.calibration import Calibration, nothing_held
+from mixture.routing.reloading import CalibrationFile
 from mixture.routing.storage import PredictorError, load, save
 
 logger = logging.getLogger("mixture.feedback")
@@ -42,7 +43,7 @@ class Desk:
     """
 
     def __init__(self, config: FeedbackConfig, router: RouterConfig, *, seed: int | None = None) -> None:
-        self._config = config
+        self._config, self._seed = config, seed
         folder = Path(config.folder or ".")
         self._journal = Journal(folder, prompts=config.log_prompts)
         self._memory = Memory(config.remembered, config.ttl)
@@ -52,6 +53,8 @@ class Desk:
         self._calibrated = _calibrated(router) if config.learn else None
         self._learner = None if self._calibrated is None else Learner(self._calibrated.predictor, seed)
         self._current = self._resumed()
+        known = None if self._calibrated is None else self._calibrated.version
+        self._written = CalibrationFile(router.file, known) if config.learn and router.file is not None else None
 
     async def remember(self, requests: Sequence[Remembered]) -> None:
         """See `FeedbackHost`."""
@@ -83,6 +86,7 @@ class Desk:
 
     async def newer(self, version: str | None) -> Calibration | None:
         """See `FeedbackHost`."""
+        await self._recalibrated()
         return None if self._current is None or self._current.version == version else self._current
 
     async def facts(self) -> dict[str, Any]:
@@ -94,6 +98,14 @@ class Desk:
             "routing": None if self._current is None else self._current.version,
             "learning": None if self._learner is None else self._learner.facts(),
         }
+
+    async def _recalibrated(self) -> None:
+        """Begin anew on what `mixture calibrate` has written since the last look."""
+        found = None if self._written is None else await self._written.fresh()
+        if found is not None:
+            self._calibrated = self._current = found
+            self._learner = Learner(found.predictor, self._seed)
+            logger.info("router.file: learning begins anew on version %s", found.version)
 
     def _learned(self, request: Remembered, note: Note, part: Answering | None) -> str | None:
         """Learn from the note; returns why not, where it is not learned from."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from mixture.config import ConfigError, RouterConfig
 from mixture.embedding import SentenceModel
 from mixture.routing.fallback import FallbackRouter, Missing
 from mixture.routing.keyword import KeywordRouter
 from mixture.types import Router
+
+if TYPE_CHECKING:
+    from mixture.routing.calibration import Calibration
 
 __all__ = ["make_router"]
 
@@ -27,11 +31,14 @@ def make_router(config: RouterConfig | None = None) -> Router:
     from mixture.routing.learned import LearnedRouter  # with numpy and scipy, which nobody else here needs
     from mixture.routing.storage import PredictorError, load
 
+    def made(calibration: Calibration) -> Router:
+        return FallbackRouter(LearnedRouter(calibration, config))
+
     try:
-        return FallbackRouter(LearnedRouter(load(config.file), config))
+        return made(load(config.file))
     except PredictorError as error:
         logger.warning("router.file: %s; routing is by keywords", error.message)
-        return Missing(error.message)
+        return Missing(error.message, made)
 
 
 def _semantic(encoder: str | None) -> Router:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mixture.errors import InvalidQuery, MixtureError
 from mixture.routing.keyword import KeywordRouter
 from mixture.types import ExpertCard, Loads, Query, Route, Router
 from mixture.wrappers import Breaker
+
+if TYPE_CHECKING:
+    from mixture.routing.calibration import Calibration
 
 logger = logging.getLogger("mixture.router")
 
@@ -60,14 +64,31 @@ class FallbackRouter:
 
 
 class Missing:
-    """The place of a router that could not be made: keywords decide, and every route says why."""
+    """The place of a router that could not be made: keywords decide, and every route says why, until there is a
+    `calibration` to make it of.
+    """
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, make: Callable[[Calibration], Router] | None = None) -> None:
         self._why = why
+        self._make = make
         self._keyword = KeywordRouter()
+        self._calibration: Calibration | None = None
+        self._made: Router | None = None
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What the router was made of; None while there is none."""
+        return self._calibration
+
+    @calibration.setter
+    def calibration(self, calibration: Calibration) -> None:
+        if self._make is not None:
+            self._calibration, self._made = calibration, self._make(calibration)
 
     async def route(self, query: Query, cards: Sequence[ExpertCard], loads: Loads | None = None) -> Route:
-        """The keyword router's decision."""
+        """The decision of the router that has been made since, else the keyword router's."""
+        if self._made is not None:
+            return await self._made.route(query, cards, loads)
         return instead(await self._keyword.route(query, cards, loads), self._why)
 
 
