@@ -64,7 +64,7 @@ def _outcome(task: Task) -> dict[str, str]:
         return {"answer": answer(task)}
     except TooLarge as refused:
         return {"large": str(refused)}
-    except (MemoryError, RecursionError):
+    except (MemoryError, RecursionError, SystemError):  # C code that gets no memory now and then says only the last
         return {"large": "the computation needs more memory than is allowed"}
     except NotMaths:
         return {"declined": "there is no closed answer"}
