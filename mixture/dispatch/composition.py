@@ -29,8 +29,6 @@ from mixture.types import (
 
 WRITERS = 3
 """Experts that are asked in turn to write, as long as nothing has been sent."""
-SECONDS = 0.5
-"""For finding by meaning what supports the sentences; what words alone say counts when it takes longer."""
 
 
 async def composed(

@@ -115,7 +115,9 @@ async def test_the_router_follows_what_is_learned(server):
     url = f"{server.url}/v1/mixture/strategies"
     async with aiohttp.ClientSession() as session, session.get(url, headers=server.headers) as answer:
         told = (await answer.json())["feedback"]
-    assert told["routing"].startswith("fit-1+")  # there may be a newer one by now
+    _, _, now = await post(server, "/v1/mixture/estimate", ASK)
+    # Learning goes on meanwhile: the one in between is the one that was seen before it or the one that is seen after it.
+    assert told["routing"] in (after["signals"]["calibration"], now["signals"]["calibration"])
     assert told["learning"]["outcomes"] > 80
 
 
