@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from mixture.envelope import Envelope
-from mixture.types import Adjusted, Call
+from mixture.types import LOCAL, Adjusted, Call, Caller
 
 Span = tuple[float, float]
 """When a call began and ended, in seconds of `time.perf_counter`."""
@@ -22,13 +22,14 @@ Span = tuple[float, float]
 @dataclass(slots=True)
 class Meter:
     """What one request took: its calls in the order in which they ended, when each was under way, what was changed of
-    how it was to be answered, and its envelope, where it has one.
+    how it was to be answered, its envelope, where it has one, and whose it is.
     """
 
     calls: list[Call] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     adjustments: list[Adjusted] = field(default_factory=list)
     envelope: Envelope | None = None
+    caller: Caller = LOCAL
 
 
 _meter: ContextVar[Meter | None] = ContextVar("mixture_meter", default=None)
@@ -42,6 +43,12 @@ def metered(into: Meter | list[Call]) -> Iterator[None]:
         yield
     finally:
         _meter.reset(token)
+
+
+def caller() -> Caller:
+    """Whose request is being answered; outside of one it is whoever runs this process."""
+    meter = _meter.get()
+    return LOCAL if meter is None else meter.caller
 
 
 def record(call: Call) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from urllib.parse import urlsplit
 
+from mixture.types import Caller
+
 COOKIE = "mixture_session"
 
 Headers = Mapping[bytes, bytes]
@@ -23,34 +25,39 @@ class Keys:
             raise ValueError("a server needs at least one key, and none may be empty")
         self._digests = [sha256(key.encode()).digest() for key in keys]
         self._tokens = [hmac.new(key.encode(), b"mixture docs cookie", sha256).hexdigest() for key in keys]
+        self._callers = [Caller(digest.hex()[:16], digest.hex()[:8]) for digest in self._digests]
 
-    def opens(self, key: bytes) -> bool:
-        """Whether `key` is one of the keys."""
-        return self.cookie(key) is not None
+    def opens(self, key: bytes) -> Caller | None:
+        """Whose key `key` is; None when it is none of the keys."""
+        place = _place(sha256(key).digest(), self._digests)
+        return None if place is None else self._callers[place]
 
     def cookie(self, key: bytes) -> str | None:
         """The cookie's value for `key`, which does not tell the key; None when `key` is none."""
-        digest, found = sha256(key).digest(), None
-        for known, token in zip(self._digests, self._tokens, strict=True):
-            if hmac.compare_digest(digest, known):
-                found = token
-        return found
+        place = _place(sha256(key).digest(), self._digests)
+        return None if place is None else self._tokens[place]
 
-    def admits(self, headers: Headers, *, reads: bool) -> bool:
-        """Whether a request with these headers may come in. `reads` says that it changes nothing: a cookie alone is
-        enough for it; otherwise a browser must also say that the page comes from here.
+    def admits(self, headers: Headers, *, reads: bool) -> Caller | None:
+        """Who sends a request with these headers; None when it may not come in. `reads` says that it changes nothing: a
+        cookie alone is enough for it; otherwise a browser must also say that the page comes from here.
         """
         key = sent_key(headers)
         if key is not None:
             return self.opens(key)
         token = _cookie(headers.get(b"cookie", b""))
-        return token is not None and self._knows(token) and (reads or _same_origin(headers))
+        if token is None or not (reads or _same_origin(headers)):
+            return None
+        place = _place(token, [known.encode() for known in self._tokens])
+        return None if place is None else self._callers[place]
 
-    def _knows(self, token: bytes) -> bool:
-        found = False
-        for known in self._tokens:
-            found |= hmac.compare_digest(token, known.encode())
-        return found
+
+def _place(sent: bytes, known: Sequence[bytes]) -> int | None:
+    """Where `sent` is among `known`, in a time that does not tell."""
+    found = None
+    for place, each in enumerate(known):
+        if hmac.compare_digest(sent, each):
+            found = place
+    return found
 
 
 def sent_key(headers: Headers) -> bytes | None:

@@ -44,7 +44,7 @@ def add_docs(app: FastAPI, keys: Keys) -> None:
         key = request.query_params.get("key")
         if key is not None:
             return _signed_in(request, keys, key)
-        if not keys.admits(dict(request.headers.raw), reads=True):
+        if keys.admits(dict(request.headers.raw), reads=True) is None:
             return _page(request, 401)
         page = get_swagger_ui_html(
             openapi_url=_at(request, "/openapi.json"),

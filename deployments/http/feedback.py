@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from hashlib import sha256
 
 import orjson
 
-from deployments.http.auth import Headers, sent_key
 from deployments.http.connection import Receive, Send, read_body
 from deployments.http.errors import send_bytes
 from deployments.http.exchange import Exchange
@@ -46,7 +44,7 @@ class Feedback:
     async def __call__(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         """Take a note. Raises MixtureError while nothing has been sent."""
         body = await read_body(receive, exchange.headers.get(b"content-length"), self._server.max_body_bytes)
-        note = parse_feedback(body, owner_of(exchange.headers))
+        note = parse_feedback(body, exchange.trace.caller.id)
         if self._host is None:
             raise InvalidQuery(
                 "feedback is switched off on this server: set `feedback.folder`", code="unsupported_parameter"
@@ -102,7 +100,7 @@ def remembered(exchange: Exchange, query: Query, report: Report) -> Remembered:
     writer = exchange.writer or ""
     own = any(call.purpose in OWN for call in by_expert.get(writer, ()))
     return Remembered(
-        owner_of(exchange.headers),
+        exchange.trace.caller.id,
         exchange.id,
         query.text,
         tuple(_answering(name, calls) for name, calls in by_expert.items()),
@@ -121,9 +119,3 @@ def _answering(expert: str, calls: list[Call]) -> Answering:
         sum(known) if len(known) == len(costs) else None,
         max(call.latency_ms for call in calls) / 1e3,
     )
-
-
-def owner_of(headers: Headers) -> str:
-    """A digest of the key, or of the cookie in its place: requests of other keys are nobody's business."""
-    key = sent_key(headers)
-    return sha256(headers.get(b"cookie", b"") if key is None else key).hexdigest()[:16]

@@ -95,11 +95,13 @@ class Gate:
     def _admit(self, exchange: Exchange) -> None:
         if exchange.scope["type"] == "websocket" or exchange.path in FOR_PEOPLE:
             return  # they have further ways to send a key, and check it themselves
-        if not self.keys.admits(exchange.headers, reads=exchange.method in ("GET", "HEAD")):
+        caller = self.keys.admits(exchange.headers, reads=exchange.method in ("GET", "HEAD"))
+        if caller is None:
             raise Unauthenticated(
                 "send one of this server's keys as `Authorization: Bearer KEY` or `x-api-key: KEY`; "
                 "`mixture serve` prints it at its start"
             )
+        exchange.trace.caller = caller
 
     async def _routed(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         exchange.scope[EXCHANGE] = exchange

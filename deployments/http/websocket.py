@@ -28,6 +28,7 @@ from mixture.api.openai_chat import Asked, parse_chat
 from mixture.api.parsing import check_size, shown
 from mixture.config import ServerConfig
 from mixture.errors import InvalidQuery, MixtureError, Overloaded, Unauthenticated
+from mixture.types import Caller
 
 MOST_RUNS = 32
 """Runs at once on one socket."""
@@ -50,11 +51,13 @@ class ChatSocket:
         """Serve one socket until its client leaves."""
         await receive()  # "websocket.connect"
         offered = exchange.scope.get("subprotocols") or []
-        if not self._admits(exchange, offered):
+        caller = self._caller(exchange, offered)
+        if caller is None:
             raise Unauthenticated(
                 "send one of this server's keys as `Authorization: Bearer KEY`, as `?key=KEY`, or as the subprotocol "
                 f"{KEY_PREFIX}KEY"
             )
+        exchange.trace.caller = caller
         exchange.status = 101
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if SUBPROTOCOL in offered else None})
         conversation = _Conversation(self._mixture, self._server, self._load, self._log, exchange, send)
@@ -64,7 +67,7 @@ class ChatSocket:
         finally:
             await conversation.close()
 
-    def _admits(self, exchange: Exchange, offered: list[str]) -> bool:
+    def _caller(self, exchange: Exchange, offered: list[str]) -> Caller | None:
         query = parse_qs(exchange.scope.get("query_string", b"").decode("latin-1"))
         sent = [*query.get("key", []), *(p.removeprefix(KEY_PREFIX) for p in offered if p.startswith(KEY_PREFIX))]
         if sent:
@@ -176,7 +179,7 @@ class _Conversation:
         """The run as a request of its own, for the log."""
         whole = self._exchange
         part = Exchange(whole.scope, whole.path, whole.headers, f"{whole.id}/{run_id}", whole.encode_error)
-        part.model, part.stream = asked.model, True
+        part.model, part.stream, part.trace.caller = asked.model, True, whole.trace.caller
         if self._server.log_prompts:
             part.prompt = asked.query.text
         return part

@@ -28,6 +28,7 @@ from mixture.types.answer import (
     Usage,
     Verdict,
 )
+from mixture.types.caller import LOCAL, Caller
 from mixture.types.events import (
     Answered,
     Chosen,
@@ -80,6 +81,7 @@ __all__ = [
     "Answered",
     "Budget",
     "Call",
+    "Caller",
     "Choice",
     "Chosen",
     "Chunk",
@@ -96,6 +98,7 @@ __all__ = [
     "FinishReason",
     "IDLE",
     "ImagePart",
+    "LOCAL",
     "Limits",
     "Load",
     "Loads",
