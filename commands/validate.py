@@ -190,7 +190,7 @@ def _deployment_faults(data: dict[str, Any], args: dict[str, Any]) -> Iterator[s
     from commands.source import IMPORT_PATH
     from deployments.expert import deployment_name
 
-    known = {"gateway", "retrieval", *(args.get("hosted") or ())}
+    known = {"gateway", "retrieval", "ledger", *(args.get("hosted") or ())}
     for expert in args.get("experts") or ():
         if isinstance(expert, dict) and (expert.get("hosted") or expert.get("provider") == "vllm"):
             known.add(deployment_name(str(expert.get("name"))))

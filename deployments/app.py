@@ -16,6 +16,7 @@ from ray import serve
 from ray.serve import Application
 
 from actors.feedback import FeedbackActor
+from actors.ledger import LedgerActor
 from actors.retrieval import RetrievalActor
 from deployments.aggregator import HostedAggregator
 from deployments.decomposer import HostedDecomposer
@@ -52,6 +53,7 @@ def build(args: dict[str, Any]) -> Application:
         unplaced=unplaced,
         parts={
             "retrieval": retrieval,
+            "ledger": _deployment(LedgerActor, "ledger", AT_ONCE, num_replicas=1).bind(),
             **{name: _part(name, config, retrieval) for name in config.hosted},
             **_desk(config),
         },

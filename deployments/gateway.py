@@ -31,6 +31,7 @@ class Gateway:
         self._config = config
         self._embedder = hosted.embedder
         self._feedback = hosted.feedback
+        self._ledger = hosted.ledger
         self._mixture = Mixture.from_config(config, hosts=hosted.hosts())
         hosted.warm()
 
@@ -41,5 +42,6 @@ class Gateway:
             self._config.server,
             self._config.server.api_keys,
             feedback=self._feedback,
+            teller=self._ledger,
             writes_ids=False,
         )

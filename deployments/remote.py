@@ -16,6 +16,7 @@ from typing import Any
 
 from deployments.loads import Reports
 from mixture.assembly import Hosts
+from mixture.counters import Sums
 from mixture.errors import ExpertUnavailable, MixtureError, Overloaded, StreamBroken
 from mixture.feedback import Note, Receipt, Remembered
 from mixture.providers.vllm import UnhostedEngine
@@ -187,6 +188,18 @@ class RemoteFeedback:
         return found
 
 
+class RemoteLedger:
+    """The ledger behind a handle to `actors.ledger.LedgerActor`."""
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    async def tell(self, who: str, sums: Sums) -> Sums:
+        """See `mixture.counters.Tally`."""
+        total: Sums = await _called("ledger", self._handle.tell.remote(who, sums))
+        return total
+
+
 class RemoteRetriever:
     """A retriever behind a handle to `actors.retrieval.RetrievalActor`."""
 
@@ -223,7 +236,7 @@ class Hosted:
     unplaced: Mapping[str, str] = field(default_factory=dict)
     """Experts that this cluster has no place for, and why."""
     parts: Mapping[str, Handle] = field(default_factory=dict)
-    """`retrieval`, and of `router`, `decomposer`, `aggregator` those that are hosted."""
+    """`retrieval`, `ledger`, and of `router`, `decomposer`, `aggregator` those that are hosted."""
 
     @property
     def embedder(self) -> RemoteEmbedder:
@@ -235,6 +248,11 @@ class Hosted:
         """The feedback desk, where there is one."""
         handle = self.parts.get("feedback")
         return None if handle is None else RemoteFeedback(handle)
+
+    @property
+    def ledger(self) -> RemoteLedger:
+        """The one ledger."""
+        return RemoteLedger(self.parts["ledger"])
 
     def warm(self) -> None:
         """Have the embedder's model loaded and the documents indexed now, without waiting for it."""

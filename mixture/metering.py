@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from mixture.counters import count
 from mixture.envelope import Envelope
 from mixture.types import LOCAL, Adjusted, Call, Caller
 
@@ -52,12 +53,30 @@ def caller() -> Caller:
 
 
 def record(call: Call) -> None:
-    """Note a call that has just ended for the request that is being answered; outside of one it is dropped."""
+    """Count a call that has just ended, and note it for the request that is being answered, where there is one."""
+    _counted(call)
     meter = _meter.get()
     if meter is not None:
         ended = time.perf_counter()
         meter.calls.append(call)
         meter.spans.append((ended - call.latency_ms / 1e3, ended))
+
+
+def _counted(call: Call) -> None:
+    expert, usage = call.expert, call.usage
+    count("mixture_upstream_requests_total", expert=expert, outcome=call.outcome)
+    for kind, tokens in (
+        ("prompt", usage.prompt_tokens),
+        ("completion", usage.completion_tokens),
+        ("cached", usage.cached_tokens),
+        ("reasoning", usage.reasoning_tokens),
+    ):
+        if tokens:
+            count("mixture_tokens_total", tokens, expert=expert, kind=kind)
+    if call.cost_usd is None:
+        count("mixture_unpriced_total", expert=expert)
+    elif call.cost_usd:
+        count("mixture_cost_usd_total", call.cost_usd, expert=expert)
 
 
 def adjusted(what: Adjusted) -> None:

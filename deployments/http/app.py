@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from deployments.http.access_log import open_log
+from deployments.http.access_log import AccessLog, open_log
 from deployments.http.auth import Keys
 from deployments.http.completions import ANTHROPIC, OPENAI, Completions
 from deployments.http.docs import add_docs
@@ -21,8 +22,9 @@ from deployments.http.embeddings import Embeddings
 from deployments.http.errors import add_error_responses
 from deployments.http.estimates import Estimates
 from deployments.http.feedback import Feedback
-from deployments.http.gate import Endpoint, Gate, Load
+from deployments.http.gate import OPEN, Endpoint, Gate, Load
 from deployments.http.information import Information, add_information
+from deployments.http.metrics import Metrics, Teller, add_metrics
 from deployments.http.routes import ESTIMATES, SCHEMES, declare
 from deployments.http.websocket import ChatSocket
 from mixture import Mixture, __version__
@@ -58,6 +60,29 @@ class GatedApp(FastAPI):
         return document
 
 
+@asynccontextmanager
+async def _living(
+    app: FastAPI,
+    *,
+    information: Information,
+    mixture: Mixture,
+    works: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+    log: AccessLog | None,
+) -> AsyncIterator[None]:
+    """The life of the application: `works` go on beside the requests until its end."""
+    app.openapi()  # made and kept now: it takes a while, and no request should wait for it
+    information.ready = True
+    working = [asyncio.create_task(work()) for work in works]
+    yield
+    information.ready = False
+    for task in working:
+        task.cancel()
+    await asyncio.wait(working)
+    await mixture.close()
+    if log is not None:
+        log.close()
+
+
 def _counted(mixture: Mixture, server: ServerConfig) -> Load:
     """The count of requests, which strategies see too."""
     load = Load(server.max_concurrent_requests)
@@ -85,37 +110,29 @@ def create_app(
     keys: Sequence[str],
     *,
     feedback: FeedbackHost | None = None,
+    teller: Teller | None = None,
     writes_ids: bool = True,
 ) -> FastAPI:
     """The whole application. Raises ValueError without a key.
 
-    `embedder` None leaves `/v1/embeddings` out, `feedback` None what users say of answers. `writes_ids` False leaves
+    `embedder` None leaves `/v1/embeddings` out, `feedback` None what users say of answers; `teller` adds up what all
+    gateways have counted. `writes_ids` False leaves
     the header x-request-id to whoever hosts the application (Ray Serve writes it by itself).
     """
     log = open_log(server.log, os.environ)
     models = ModelList(mixture.config, mixture.models, int(time.time()), embeds=embedder is not None)
     information = Information(mixture, models, feedback)
+    metrics = Metrics(teller)
     desk = Feedback(feedback, mixture, server, mixture.config.feedback)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        app.openapi()  # made and kept now: it takes a while, and no request should wait for it
-        information.ready = True
-        working = [asyncio.create_task(work) for work in (mixture.warm(), desk.follow(), mixture.follow())]
-        yield
-        information.ready = False
-        for task in working:
-            task.cancel()
-        await asyncio.wait(working)
-        await mixture.close()
-        if log is not None:
-            log.close()
-
+    works = (mixture.warm, desk.follow, mixture.follow, metrics.follow)
+    living = partial(_living, information=information, mixture=mixture, works=works, log=log)
     app = GatedApp(
-        title="Mixture", version=__version__, description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="Mixture", version=__version__, description=DESCRIPTION, lifespan=living, docs_url=None, redoc_url=None
     )
     declare(app)
     add_information(app, information)
+    add_metrics(app, metrics)
     checked, load = Keys(keys), _counted(mixture, server)
     add_docs(app, checked)
     add_error_responses(app)
@@ -127,5 +144,6 @@ def create_app(
         load=load,
         log=log,
         writes_ids=writes_ids,
+        open=OPEN | {"/metrics"} if server.open_metrics else OPEN,
     )
     return app

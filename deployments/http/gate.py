@@ -11,6 +11,7 @@ from deployments.http.auth import Keys
 from deployments.http.connection import ClientGone, Message, Receive, Send
 from deployments.http.errors import as_mixture_error, send_error
 from deployments.http.exchange import EXCHANGE, Exchange, Scope, request_id
+from deployments.http.metrics import counted
 from mixture.api.errors import anthropic_error, openai_error
 from mixture.errors import MixtureError, Overloaded, Unauthenticated
 
@@ -55,12 +56,13 @@ class Gate:
     load: Load
     log: AccessLog | None
     writes_ids: bool
+    open: frozenset[str] = OPEN
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request or one WebSocket."""
         exchange = self._exchange(scope)
         try:
-            if exchange.path not in OPEN:
+            if exchange.path not in self.open:
                 self._admit(exchange)
             if scope["type"] == "websocket":
                 await self._socket(exchange, receive, send)
@@ -80,6 +82,7 @@ class Gate:
                 raise  # the response has begun: only closing the connection can tell that it failed
             await send_error(exchange, error, _refusing(send) if scope["type"] == "websocket" else send)
         finally:
+            counted(exchange)
             if self.log is not None and exchange.path not in OPEN:
                 self.log.add(fields_of(exchange))
 

@@ -21,6 +21,7 @@ from deployments.http.connection import ClientGone, Message, Receive, Send
 from deployments.http.errors import as_mixture_error
 from deployments.http.exchange import Exchange
 from deployments.http.gate import Load
+from deployments.http.metrics import counted
 from mixture import Mixture
 from mixture.api.errors import error_fields
 from mixture.api.events import event_fields
@@ -164,6 +165,7 @@ class _Conversation:
             exchange.status, exchange.error = error.status, error.code or error.type
             await self._say(run_id, {"type": "error", "error": error_fields(error)})
         finally:
+            counted(exchange)
             if self._log is not None:
                 self._log.add(fields_of(exchange))
 

@@ -164,6 +164,8 @@ class ServerConfig(Section):
     """The request log: readable on a terminal, JSON elsewhere."""
     log_prompts: bool = False
     """Whether the request log holds prompts and answers."""
+    open_metrics: bool = False
+    """Whether `/metrics` needs no key."""
 
 
 class LimitsConfig(Section):

@@ -15,6 +15,7 @@ LAYERS = (
     {
         "mixture.streams",
         "mixture.config",
+        "mixture.counters",
         "mixture.metering",
         "mixture.tokens",
         "mixture.prompts",
