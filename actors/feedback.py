@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mixture.config import FeedbackConfig, RouterConfig
+from mixture.config import ExperimentConfig, FeedbackConfig, RouterConfig
+from mixture.experiments import Mirrored, Status
 from mixture.feedback import Desk, Note, Receipt, Remembered
 from mixture.routing.calibration import Calibration
 
@@ -21,6 +22,14 @@ class FeedbackActor:
     async def remember(self, requests: Sequence[Remembered]) -> None:
         """See `mixture.feedback.FeedbackHost`."""
         await self._desk.remember(requests)
+
+    async def mirrored(self, what: Mirrored) -> None:
+        """See `mixture.feedback.FeedbackHost`."""
+        await self._desk.mirrored(what)
+
+    async def experiments(self, configs: Mapping[str, ExperimentConfig]) -> Sequence[Status]:
+        """See `mixture.feedback.FeedbackHost`."""
+        return await self._desk.experiments(configs)
 
     async def give(self, note: Note) -> Receipt:
         """See `mixture.feedback.FeedbackHost`."""

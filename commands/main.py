@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from commands.ab import ab
 from commands.ask import ask
 from commands.calibrate import calibrate
 from commands.explain import explain
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 for command in (serve, ask, explain, models, validate, simulate, calibrate):
     app.command()(command)
+app.add_typer(ab, name="ab")
 
 
 def main() -> None:

@@ -16,8 +16,10 @@ from typing import Any
 
 from deployments.loads import Reports
 from mixture.assembly import Hosts
+from mixture.config import ExperimentConfig
 from mixture.counters import Sums
 from mixture.errors import ExpertUnavailable, MixtureError, Overloaded, StreamBroken
+from mixture.experiments import Mirrored, Status
 from mixture.feedback import Note, Receipt, Remembered
 from mixture.providers.vllm import UnhostedEngine
 from mixture.routing.calibration import Calibration
@@ -171,6 +173,15 @@ class RemoteFeedback:
     async def remember(self, requests: Sequence[Remembered]) -> None:
         """See `mixture.feedback.FeedbackHost`."""
         await _called("feedback desk", self._handle.remember.remote(list(requests)))
+
+    async def mirrored(self, what: Mirrored) -> None:
+        """See `mixture.feedback.FeedbackHost`."""
+        await _called("feedback desk", self._handle.mirrored.remote(what))
+
+    async def experiments(self, configs: Mapping[str, ExperimentConfig]) -> Sequence[Status]:
+        """See `mixture.feedback.FeedbackHost`."""
+        found: Sequence[Status] = await _called("feedback desk", self._handle.experiments.remote(dict(configs)))
+        return found
 
     async def give(self, note: Note) -> Receipt:
         """See `mixture.feedback.FeedbackHost`."""

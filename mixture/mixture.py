@@ -16,6 +16,7 @@ from mixture.dispatch.bounds import bounded, narrowed, payable
 from mixture.dispatch.tool_loops import ToolLoops, staying
 from mixture.errors import InvalidQuery, MixtureError
 from mixture.estimation import Estimate, estimate
+from mixture.experiments import Experiments
 from mixture.metering import metered
 from mixture.models import NO_WISHES, Models, Target, Wishes
 from mixture.routing.reloading import follow, learned
@@ -57,6 +58,7 @@ class Mixture:
         self.panel = panel
         self._loops = ToolLoops()
         self.models = Models(config, panel.experts)
+        self.experiments = Experiments(config.aliases)
 
     @classmethod
     def from_config(
@@ -175,7 +177,8 @@ class Mixture:
 
     def _begin(self, query: Query, model: str, wishes: Wishes, trace: Trace) -> tuple[Target, Panel]:
         trace.requested = model
-        target = self.models.resolve(model, wishes)
+        trace.exposure = self.experiments.expose(model, query, trace.caller)
+        target = self.models.resolve(model if trace.exposure is None else trace.exposure.model, wishes)
         trace.executed = target.executed
         panel = self.models.panel(target, query, self.panel)
         payable(narrowed(query, target.options.max_cost_usd, None), panel.experts.values())

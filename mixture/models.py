@@ -88,7 +88,7 @@ class Models:
         for name in STRATEGY_NAMES:
             self._targets[name] = self._strategy(name, StrategyOptions(), "strategy")
         self._targets["auto"] = self._targets[config.strategy]
-        for name, alias in config.aliases.items():
+        for name, alias in sorted(config.aliases.items(), key=lambda item: item[1].experiment is not None):
             self._targets[name] = self._alias(alias)
 
     @property
@@ -161,6 +161,8 @@ class Models:
         return self._strategy(asked or target.executed, merged(own, wishes.options), target.kind)
 
     def _alias(self, alias: AliasConfig) -> Target:
+        if alias.experiment is not None:  # who it is answered by is chosen request by request, before it is resolved
+            return replace(self._targets[alias.experiment.control], kind="alias")
         if alias.expert is not None:
             return self._expert(alias.expert, "alias", alias)
         return self._strategy(alias.strategy or self._config.strategy, alias, "alias")

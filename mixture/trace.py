@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from mixture.experiments import Exposure
 from mixture.metering import Meter, covered
 from mixture.types import (
     Adjusted,
@@ -12,6 +13,7 @@ from mixture.types import (
     Chosen,
     Completion,
     Event,
+    Experiment,
     Plan,
     Planned,
     Proposed,
@@ -32,6 +34,8 @@ class Trace(Meter):
     plan: Plan | None = None
     proposals: list[Proposed] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
+    exposure: Exposure | None = None
+    """What an experiment does with the request, where its model is one."""
 
     def note(self, event: Event) -> None:
         """Remember what the report needs of an event; the first route is the request's own."""
@@ -69,11 +73,17 @@ class Trace(Meter):
             fields=completion.fields if completion else None,
             adjustments=tuple(self.adjustments),
             budget=self._budget(),
+            experiment=self._experiment(),
             usage=sum((call.usage for call in self.calls), Usage()),
             cost_usd=sum(known),
             cost_complete=len(known) == len(self.calls),
             latency_ms=(time.perf_counter() - self.started) * 1e3,
         )
+
+    def _experiment(self) -> Experiment | None:
+        """The arm of a split; what is done in the background is nobody's business."""
+        found = self.exposure
+        return None if found is None else Experiment(found.experiment, found.arm, found.model)
 
     def _budget(self) -> Budget | None:
         held = self.envelope

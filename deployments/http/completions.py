@@ -17,6 +17,7 @@ from mixture.api.anthropic_messages import parse_messages
 from mixture.api.openai_answers import ChatStream, encode_chat
 from mixture.api.openai_chat import Asked, parse_chat
 from mixture.config import ServerConfig
+from mixture.errors import MixtureError
 from mixture.trace import Trace
 from mixture.types import Answered, Completion, Report
 
@@ -81,13 +82,25 @@ class Completions:
         exchange.model = asked.model
         if self._server.log_prompts:
             exchange.prompt = asked.query.text
-        with Watch(receive):
-            if asked.query.stream:
-                await self._stream(exchange, asked, send)
-            else:
-                await self._whole(exchange, asked, send)
-        if self._feedback is not None:
-            self._feedback.answered(exchange, asked.query)
+        try:
+            with Watch(receive):
+                if asked.query.stream:
+                    await self._stream(exchange, asked, send)
+                else:
+                    await self._whole(exchange, asked, send)
+        except MixtureError as error:
+            self._told(exchange, asked, error.code or error.type)
+            raise
+        self._told(exchange, asked, exchange.error)
+
+    def _told(self, exchange: Exchange, asked: Asked, error: str | None) -> None:
+        """Tell the desk what became of the request; a stream may fail in the middle and end like any other."""
+        if self._feedback is None:
+            return
+        if error is None:
+            self._feedback.answered(exchange, asked)
+        else:
+            self._feedback.failed(exchange, asked, error)
 
     async def _whole(self, exchange: Exchange, asked: Asked, send: Send) -> None:
         trace = exchange.trace

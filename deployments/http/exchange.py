@@ -10,7 +10,7 @@ from typing import Any
 from mixture.api.ids import new_id
 from mixture.errors import MixtureError
 from mixture.trace import Trace
-from mixture.types import Answered, Event, Report
+from mixture.types import Answered, Completion, Event, Report
 
 Scope = MutableMapping[str, Any]
 HeaderList = list[tuple[bytes, bytes]]
@@ -38,6 +38,7 @@ class Exchange:
     prompt: str | None = None
     answer: str | None = None
     report: Report | None = None
+    completion: Completion | None = None
     writer: str | None = None
     """The expert whose answer it is, or several joined by "+"."""
     writes_id: bool = True
@@ -57,7 +58,7 @@ class Exchange:
     def told(self, event: Event) -> None:
         """Keep the report, and the answer if the prompt was kept."""
         if isinstance(event, Answered):
-            self.report = event.report
+            self.report, self.completion = event.report, event.completion
             self.writer = event.completion.expert
             if self.prompt is not None:
                 self.answer = event.completion.text

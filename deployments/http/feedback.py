@@ -10,10 +10,13 @@ import orjson
 from deployments.http.connection import Receive, Send, read_body
 from deployments.http.errors import send_bytes
 from deployments.http.exchange import Exchange
+from deployments.http.shadows import Shadows, side
 from mixture import Mixture
 from mixture.api.feedback import parse_feedback, receipt_fields
+from mixture.api.openai_chat import Asked
 from mixture.config import FeedbackConfig, ServerConfig
 from mixture.errors import InvalidQuery, MixtureError
+from mixture.experiments import Exposed
 from mixture.feedback import FeedbackHost, Remembered
 from mixture.feedback.notes import Answering
 from mixture.types import Call, Query, Report
@@ -40,6 +43,7 @@ class Feedback:
         self._config = config
         self._waiting: list[Remembered] = []
         self._telling: asyncio.Task[None] | None = None
+        self._shadows = Shadows(host, mixture)
 
     async def __call__(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         """Take a note. Raises MixtureError while nothing has been sent."""
@@ -55,11 +59,24 @@ class Feedback:
         data = orjson.dumps(receipt_fields(receipt))
         await send_bytes(exchange.response_headers(b"application/json"), 200, data, send)
 
-    def answered(self, exchange: Exchange, query: Query) -> None:
-        """Remember a request that was answered, so that it can be judged."""
+    def answered(self, exchange: Exchange, asked: Asked) -> None:
+        """Remember a request that was answered, so that it can be judged; where it is an experiment's, ask its
+        candidate too.
+        """
         if self._host is None or exchange.report is None:
             return
-        self._waiting.append(remembered(exchange, query, exchange.report))
+        self._remember(remembered(exchange, asked.query, exchange.report))
+        exposure = exchange.trace.exposure
+        if exposure is not None and exposure.shadow is not None and exchange.completion is not None:
+            self._shadows.ask(exposure, asked, exchange.trace.caller.id, exchange.completion, exchange.report)
+
+    def failed(self, exchange: Exchange, asked: Asked, error: str) -> None:
+        """An experiment counts the requests that got no answer as well."""
+        if self._host is not None and exchange.trace.exposure is not None:
+            self._remember(remembered(exchange, asked.query, exchange.trace.report(), error))
+
+    def _remember(self, request: Remembered) -> None:
+        self._waiting.append(request)
         del self._waiting[:-MOST]
         if self._telling is None or self._telling.done():
             self._telling = asyncio.create_task(self._soon())
@@ -91,13 +108,14 @@ class Feedback:
             await self._host.remember(told)
 
 
-def remembered(exchange: Exchange, query: Query, report: Report) -> Remembered:
-    """What is kept of an answered request."""
+def remembered(exchange: Exchange, query: Query, report: Report, error: str | None = None) -> Remembered:
+    """What is kept of a request that was answered, or of an experiment's that failed."""
     by_expert: dict[str, list[Call]] = {}
     for call in report.calls:
         if call.outcome == "ok" and call.purpose not in ("router", "decomposer", "judge"):
             by_expert.setdefault(call.expert, []).append(call)
     writer = exchange.writer or ""
+    exposure = exchange.trace.exposure
     own = any(call.purpose in OWN for call in by_expert.get(writer, ()))
     return Remembered(
         exchange.trace.caller.id,
@@ -106,6 +124,7 @@ def remembered(exchange: Exchange, query: Query, report: Report) -> Remembered:
         tuple(_answering(name, calls) for name, calls in by_expert.items()),
         writer if own else None,
         report.strategy_executed,
+        None if exposure is None else Exposed(exposure, side(report, error)),
     )
 
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Response
 
 from mixture import Mixture, __version__
 from mixture.api.errors import ErrorBody
+from mixture.api.experiments import ExperimentPage, status_fields
 from mixture.api.models import ModelList
 from mixture.api.schemas import Health, ModelEntry, ModelPage, Strategies
 from mixture.feedback import FeedbackHost
@@ -42,6 +43,12 @@ class Information:
             described["feedback"] = await self._feedback.facts()
         return _json(described)
 
+    async def list_experiments(self) -> Response:
+        """Where each experiment stands: the difference between its two ways of answering, and whether it may stop."""
+        configs = self._mixture.experiments.configs
+        found = [] if self._feedback is None or not configs else await self._feedback.experiments(configs)
+        return _json({"object": "list", "data": [status_fields(status) for status in found]})
+
     async def live(self) -> Response:
         """Whether the process answers."""
         return _json({"status": "ok", "version": __version__})
@@ -60,6 +67,7 @@ def add_information(app: FastAPI, information: Information) -> None:
     one: dict[str, Any] = {"responses": {**ERRORS, **MISSING}, "tags": ["models"]}
     app.add_api_route("/v1/models/{model_id:path}", information.get_model, response_model=ModelEntry, **one)
     app.add_api_route("/v1/mixture/strategies", information.list_strategies, response_model=Strategies, **known)
+    app.add_api_route("/v1/mixture/experiments", information.list_experiments, response_model=ExperimentPage, **known)
     health: dict[str, Any] = {"response_model": Health, "tags": ["health"], "openapi_extra": {"security": []}}
     app.add_api_route("/livez", information.live, **health)
     for path in ("/health", "/readyz"):

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mixture.types import Adjusted, Aggregation, Budget, Call, FieldVote, Plan, Proposed, Quorum, Report, Route, Usage
+from mixture.types import (
+    Adjusted,
+    Aggregation,
+    Budget,
+    Call,
+    Experiment,
+    FieldVote,
+    Plan,
+    Proposed,
+    Quorum,
+    Report,
+    Route,
+    Usage,
+)
 
 
 def report_fields(report: Report, proposals: Sequence[Proposed] | None = None) -> dict[str, Any]:
@@ -25,6 +38,7 @@ def report_fields(report: Report, proposals: Sequence[Proposed] | None = None) -
         "cached": report.cached,
         "adjustments": [adjusted_fields(adjusted) for adjusted in report.adjustments],
         "budget": budget_fields(report.budget),
+        "experiment": experiment_fields(report.experiment),
         "cost_usd": report.cost_usd,
         "cost_complete": report.cost_complete,
         "latency_ms": round(report.latency_ms, 3),
@@ -72,6 +86,13 @@ def budget_fields(budget: Budget | None) -> dict[str, float] | None:
         return None
     figures = {"max_cost_usd": budget.max_cost_usd, "reserved_usd": budget.reserved_usd, "spent_usd": budget.spent_usd}
     return {name: round(value, 12) for name, value in figures.items()}
+
+
+def experiment_fields(experiment: Experiment | None) -> dict[str, str] | None:
+    """The experiment that the request belongs to, and its arm."""
+    if experiment is None:
+        return None
+    return {"name": experiment.name, "arm": experiment.arm, "model": experiment.model}
 
 
 def usage_fields(usage: Usage) -> dict[str, Any]:

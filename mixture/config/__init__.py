@@ -6,6 +6,7 @@ field. Unknown fields are errors too, so that a typing mistake is found by `mixt
 """
 
 from mixture.config.engine import AutoscalingConfig, EngineConfig
+from mixture.config.experiment import ExperimentConfig
 from mixture.config.expert import ExpertConfig, PriceConfig, Resilience, ResilienceOverride, SamplingConfig
 from mixture.config.feedback import FeedbackConfig
 from mixture.config.loading import ConfigError, expand, load, mapping, parse, read
@@ -36,6 +37,7 @@ __all__ = [
     "DecomposerConfig",
     "DocumentsConfig",
     "EngineConfig",
+    "ExperimentConfig",
     "ExpertConfig",
     "FeedbackConfig",
     "Hedge",

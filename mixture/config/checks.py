@@ -5,6 +5,9 @@ from __future__ import annotations
 from mixture.config.expert import ResilienceOverride
 from mixture.config.schema import STRATEGY_NAMES, AliasConfig, Config, StrategyOptions
 
+MOST_SPLIT = 0.95
+"""The largest share of the sessions that a candidate may get in a split."""
+
 
 def faults_of(config: Config) -> list[str]:
     """A line for each fault of a configuration whose fields are each valid."""
@@ -28,6 +31,31 @@ def faults_of(config: Config) -> list[str]:
     faults += _unprotected(config)
     faults += _unbased(config)
     faults += _circles(config)
+    faults += _experiments(config)
+    return faults
+
+
+def _experiments(config: Config) -> list[str]:
+    """Experiments between models that are not there, without a place for what comes of them, or that take options."""
+    faults: list[str] = []
+    experiments = {name: alias for name, alias in config.aliases.items() if alias.experiment is not None}
+    known = {"auto", *STRATEGY_NAMES, *(expert.name for expert in config.experts), *config.aliases} - set(experiments)
+    for name, alias in experiments.items():
+        where, found = f"aliases.{name}.experiment", alias.experiment
+        assert found is not None  # noqa: S101  it was chosen for it
+        for field, model in (("control", found.control), ("candidate", found.candidate)):
+            if model in experiments:
+                faults.append(f"{where}.{field}: {model!r} is an experiment itself")
+            elif model not in known and not config.discovers:
+                faults.append(f"{where}.{field}: unknown model {model!r}; known: {', '.join(sorted(known))}")
+        if found.control == found.candidate:
+            faults.append(f"{where}: control and candidate are the same model")
+        if found.mode == "split" and found.share > MOST_SPLIT:
+            faults.append(f"{where}.share: at most {MOST_SPLIT} in a split, so that there is something to compare with")
+        if config.feedback.folder is None:
+            faults.append(f"{where}: set `feedback.folder`, where what comes of it is kept")
+        options = [field for field in StrategyOptions.model_fields if getattr(alias, field) is not None]
+        faults += [f"aliases.{name}.{field}: set it on the models that are compared" for field in options]
     return faults
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from mixture.config.experiment import ExperimentConfig
 from mixture.config.expert import ExpertConfig, Name, Resilience
 from mixture.config.feedback import FeedbackConfig
 from mixture.config.router import RouterConfig
@@ -131,19 +132,21 @@ class StrategyOptions(Section):
 
 
 class AliasConfig(StrategyOptions):
-    """A model name of the user's own: a strategy with its options, or another name for one expert."""
+    """A model name of the user's own: a strategy with its options, another name for one expert, or an experiment."""
 
     strategy: StrategyName | None = None
     """The strategy that it stands for."""
     expert: Name | None = None
     """The expert that it is another name for."""
+    experiment: ExperimentConfig | None = None
+    """Two ways of answering that are compared on its traffic."""
     description: str = ""
     """For people who read the list of models."""
 
     @model_validator(mode="after")
     def _one_target(self) -> AliasConfig:
-        if (self.strategy is None) == (self.expert is None):
-            raise ValueError("an alias needs exactly one of `strategy` and `expert`")
+        if sum(one is not None for one in (self.strategy, self.expert, self.experiment)) != 1:
+            raise ValueError("an alias needs exactly one of `strategy`, `expert` and `experiment`")
         return self
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mixture.config import FeedbackConfig, RouterConfig
+from mixture.config import ExperimentConfig, FeedbackConfig, RouterConfig
 from mixture.errors import InvalidQuery, MixtureError
+from mixture.experiments import Mirrored, Status, status_of
+from mixture.experiments.records import Records, lines
 from mixture.feedback.journal import Journal
 from mixture.feedback.learning import Learner
 from mixture.feedback.memory import CHARACTERS, Memory, Rate
@@ -47,6 +50,7 @@ class Desk:
         folder = Path(config.folder or ".")
         self._journal = Journal(folder, prompts=config.log_prompts)
         self._memory = Memory(config.remembered, config.ttl)
+        self._records = Records(folder)
         self._rate = Rate(config.per_hour)
         self._noted: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._file = folder / LEARNED
@@ -62,6 +66,19 @@ class Desk:
             text = request.prompt
             kept = text if len(text) <= CHARACTERS else f"{text[: CHARACTERS * 3 // 4]}\n{text[-CHARACTERS // 4 :]}"
             self._memory.keep(replace(request, prompt=kept))
+            if request.exposed is not None:
+                self._recorded(self._records.exposed, request.owner, request.request_id, request.exposed)
+
+    async def mirrored(self, what: Mirrored) -> None:
+        """See `FeedbackHost`."""
+        self._recorded(self._records.mirrored, what)
+
+    async def experiments(self, configs: Mapping[str, ExperimentConfig]) -> Sequence[Status]:
+        """See `FeedbackHost`. The records are read anew each time, apart from the event loop."""
+        folder = self._records.folder.parent
+        return await asyncio.to_thread(
+            lambda: [status_of(name, config, lines(folder, name)) for name, config in configs.items()]
+        )
 
     async def give(self, note: Note) -> Receipt:
         """See `FeedbackHost`."""
@@ -80,6 +97,9 @@ class Desk:
         except OSError as error:
             logger.exception("the feedback log can't be written")
             raise MixtureError(f"the feedback log can't be written ({error.strerror})", code="feedback_log") from None
+        if request.exposed is not None and note.expert in (None, request.writer):
+            exposure = request.exposed.exposure
+            self._recorded(self._records.scored, note.owner, note.request_id, exposure, note.score)
         expert = part.expert if part else None
         version = None if self._current is None else self._current.version
         return Receipt(note.request_id, expert, note.score, True, why is None, why or "learned from", version)
@@ -106,6 +126,13 @@ class Desk:
             self._calibrated = self._current = found
             self._learner = Learner(found.predictor, self._seed)
             logger.info("router.file: learning begins anew on version %s", found.version)
+
+    def _recorded(self, record: Callable[..., None], *what: object) -> None:
+        """Put down what came of an experiment; a disk that is full costs the record, and no answer."""
+        try:
+            record(*what)
+        except OSError as error:
+            logger.warning("the records of experiments can't be written: %s", error.strerror)
 
     def _learned(self, request: Remembered, note: Note, part: Answering | None) -> str | None:
         """Learn from the note; returns why not, where it is not learned from."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from mixture.config import ExperimentConfig
+from mixture.experiments import Exposed, Mirrored, Status
 from mixture.routing.calibration import Calibration
 
 
@@ -23,7 +25,7 @@ class Answering:
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """A request that was answered. `owner` is a digest of the key that it came with; `writer` the expert whose answer
-    it is, None where several wrote it.
+    it is, None where several wrote it; `exposed` what an experiment did with it.
     """
 
     owner: str
@@ -32,6 +34,7 @@ class Remembered:
     answered: tuple[Answering, ...]
     writer: str | None
     strategy: str
+    exposed: Exposed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,14 @@ class FeedbackHost(Protocol):
 
     async def remember(self, requests: Sequence[Remembered]) -> None:
         """Keep what is needed to understand later notes."""
+        ...
+
+    async def mirrored(self, what: Mirrored) -> None:
+        """Keep what came of asking an experiment's candidate in the background."""
+        ...
+
+    async def experiments(self, configs: Mapping[str, ExperimentConfig]) -> Sequence[Status]:
+        """Where these experiments stand, in their order."""
         ...
 
     async def give(self, note: Note) -> Receipt:

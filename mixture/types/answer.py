@@ -292,6 +292,17 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Experiment:
+    """The experiment that a request belongs to: its `name` (the alias that was asked for), the `arm` that answered
+    (`control` or `candidate`), and the `model` that this is.
+    """
+
+    name: str
+    arm: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What was done for a request and what it cost: the `mixture` field of an answer.
 
@@ -313,6 +324,7 @@ class Report:
     cached: bool = False
     adjustments: tuple[Adjusted, ...] = ()
     budget: Budget | None = None
+    experiment: Experiment | None = None
     usage: Usage = Usage()
     cost_usd: float = 0.0
     cost_complete: bool = True

@@ -32,6 +32,7 @@ LAYERS = (
     },
     {
         "mixture.wrappers",
+        "mixture.experiments",
         "mixture.feedback",
         "mixture.routing",
         "mixture.planning",
