@@ -7,6 +7,7 @@ import typer
 from commands.ab import ab
 from commands.ask import ask
 from commands.calibrate import calibrate
+from commands.evaluate import evaluate
 from commands.explain import explain
 from commands.models import models
 from commands.serve import serve
@@ -24,7 +25,7 @@ app = typer.Typer(
         "Start with [bold]mixture serve[/], then ask: [bold]mixture ask 'What is 15% of 80?'[/]"
     ),
 )
-for command in (serve, ask, explain, models, validate, simulate, calibrate):
+for command in (serve, ask, explain, models, validate, simulate, calibrate, evaluate):
     app.command()(command)
 app.add_typer(ab, name="ab")
 

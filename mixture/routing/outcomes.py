@@ -1,4 +1,5 @@
-"""Outcome logs: what each expert made of each prompt. Read from Parquet or JSONL, held as arrays.
+"""Outcome logs: what each expert made of each prompt. Read from Parquet or JSONL, or from a folder of Parquet files
+such as `mixture evaluate` leaves, and held as arrays.
 
 Columns: `prompt` (text, or messages), `expert`, `score` (0..1; `correct` is read too); optional `item`, `domain`,
 `split`, `response`, `prompt_tokens`, `completion_tokens`, `cost_usd`, `latency_s`. Whatever is missing is NaN, never
@@ -25,6 +26,7 @@ Doubles = npt.NDArray[np.float64]
 
 FIGURES = ("cost_usd", "latency_s", "completion_tokens")
 """The columns of numbers beside the score."""
+_READ = ("item", "prompt", "expert", "score", "correct", "domain", "split", "response", "proposals", *FIGURES)
 
 
 class LogError(InvalidQuery):
@@ -92,7 +94,8 @@ def make(
 
 
 def load(path: str | Path) -> Outcomes:
-    """The log at `path`, whatever the order of its rows; of several rows for one prompt and expert the mean counts.
+    """The log at `path`, whatever the order of its rows; of several rows for one prompt and expert the mean counts. In a
+    folder the graded proposals of ensembles are rows of the experts that made them.
 
     Raises LogError when it is missing, is neither Parquet nor JSONL, or has no usable row.
     """
@@ -179,6 +182,8 @@ def _text(prompt: Any) -> str | None:
 
 def _records(path: Path) -> Iterable[Mapping[str, Any]]:
     try:
+        if path.is_dir():
+            return _folder(path)
         with path.open("rb") as file:
             parquet = file.read(4) == b"PAR1"
         if parquet:
@@ -188,6 +193,24 @@ def _records(path: Path) -> Iterable[Mapping[str, Any]]:
         raise LogError(f"{path}: {error.strerror or error}", param="log") from None
     except (ValueError, UnicodeDecodeError) as error:
         raise LogError(f"{path}: neither Parquet nor JSONL: {error}", param="log") from None
+
+
+def _folder(folder: Path) -> list[Mapping[str, Any]]:
+    rows: list[Mapping[str, Any]] = []
+    for file in sorted(folder.rglob("*.parquet")):
+        table = pq.ParquetFile(file)
+        known = [name for name in table.schema_arrow.names if name in _READ]
+        for row in table.read(known).to_pylist():
+            rows += _proposed(row) if row.get("proposals") else [row]
+    if not rows:
+        raise LogError(f"{folder}: no Parquet file with rows in this folder", param="log")
+    return rows
+
+
+def _proposed(row: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    """The proposals of an ensemble's row, each as a row of its expert."""
+    about = {name: row.get(name) for name in ("item", "prompt", "domain", "split")}
+    return [{**about, **proposal} for proposal in row["proposals"] if proposal.get("score") is not None]
 
 
 def _lines(path: Path) -> list[Mapping[str, Any]]:
