@@ -94,8 +94,8 @@ def make(
 
 
 def load(path: str | Path) -> Outcomes:
-    """The log at `path`, whatever the order of its rows; of several rows for one prompt and expert the mean counts. In a
-    folder the graded proposals of ensembles are rows of the experts that made them.
+    """The log at `path`, whatever the order of its rows; of several rows for one prompt and expert the mean counts.
+    In a folder the graded proposals of ensembles are rows of the experts that made them.
 
     Raises LogError when it is missing, is neither Parquet nor JSONL, or has no usable row.
     """
