@@ -11,9 +11,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mixture.config import Config, ConfigError, EngineConfig, ExpertConfig, read
+from mixture.config import Config, ConfigError, EngineConfig, ExpertConfig, document
 from mixture.providers.vllm.adapters import check
-from mixture.providers.vllm.memory import GIB, need, remaining, too_large, unplaced
+from mixture.providers.vllm.memory import GIB, need, too_large
+from mixture.providers.vllm.nodes import Node
+from mixture.providers.vllm.room import most, remaining, unplaced
 from mixture.providers.vllm.weights import Weights
 
 GIGABYTES: Mapping[str, int] = {
@@ -25,10 +27,10 @@ GIGABYTES: Mapping[str, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where engines are to run: Ray's resources of each node, and the bytes of a GPU by its type where known."""
+    """Where engines are to run: the nodes, and the bytes of a GPU by its type where known."""
 
     name: str
-    nodes: Sequence[dict[str, float]]
+    nodes: Sequence[Node]
     memory: Mapping[str, float] = field(default_factory=dict)
 
     def memory_of(self, kind: str | None) -> float | None:
@@ -43,7 +45,7 @@ def this_machine() -> Place:
     gpus = _gpus()
     resources = {"CPU": float(os.cpu_count() or 1), "GPU": float(len(gpus))}
     resources |= {f"accelerator_type:{kind}": 1.0 for kind, _ in gpus}
-    return Place("this machine", [resources], dict(gpus))
+    return Place("this machine", [Node.of(resources)], dict(gpus))
 
 
 def _gpus() -> list[tuple[str, float]]:
@@ -64,25 +66,45 @@ def _gpus() -> list[tuple[str, float]]:
 
 
 def of_cluster(file: Path) -> Place:
-    """The nodes that a file of Ray's cluster launcher may start, at its most. Raises ConfigError."""
-    data = read(file)
-    kinds = data.get("available_node_types") if isinstance(data, dict) else None
+    """The nodes that a file of Ray's cluster launcher, or a RayService or RayCluster of KubeRay, may start at most.
+    Raises ConfigError.
+    """
+    data = document(file)
+    kinds = _kinds(file, data) if isinstance(data, dict) else None
     if not isinstance(kinds, dict):
-        raise ConfigError(f"{file}: a file of Ray's cluster launcher is expected, with available_node_types")
-    nodes: list[dict[str, float]] = []
+        raise ConfigError(
+            f"{file}: a RayService is expected, or a file of Ray's cluster launcher with available_node_types"
+        )
+    nodes: list[Node] = []
     for name, kind in kinds.items():
-        resources = kind.get("resources") or {}
-        if not isinstance(resources, dict):
-            raise ConfigError(f"{file}: available_node_types.{name}.resources: a mapping is expected")
-        count = 1 if name == data.get("head_node_type") else int(kind.get("max_workers", data.get("max_workers", 1)))
-        nodes += [{str(key): float(value) for key, value in resources.items()}] * count
-    types = {key.partition(":")[2] for node in nodes for key in node if key.startswith("accelerator_type:")}
+        resources, labels = kind.get("resources") or {}, kind.get("labels") or {}
+        if not isinstance(resources, dict) or not isinstance(labels, dict):
+            raise ConfigError(f"{file}: available_node_types.{name}: resources and labels are mappings")
+        head = name == data.get("head_node_type", "headgroup")
+        count = 1 if head else int(kind.get("max_workers", data.get("max_workers", 1)))
+        nodes += [Node.of({str(key): float(value) for key, value in resources.items()}, labels)] * count
+    types = {kind for node in nodes for kind in node.kinds}
     return Place(str(file), nodes, {kind: GIGABYTES[kind] * 1e9 for kind in types if kind in GIGABYTES})
+
+
+def _kinds(file: Path, data: dict[str, Any]) -> Any:
+    """The types of nodes by their names; of KubeRay's groups as Ray's own autoscaler reads them."""
+    if data.get("kind") not in ("RayService", "RayCluster"):
+        return data.get("available_node_types")
+    from ray.autoscaler._private.kuberay import autoscaling_config
+
+    spec = data.get("spec") or {}
+    if data["kind"] == "RayService":
+        spec = spec.get("rayClusterConfig") or {}
+    try:
+        return autoscaling_config._generate_available_node_types_from_ray_cr_spec(spec)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ConfigError(f"{file}: Ray's autoscaler can't read these groups: {error}") from None
 
 
 def faults_of(config: Config, place: Place) -> Iterator[str]:
     """What keeps engines and adapters of `config` from running at `place`, a line each, and what would fit."""
-    free: Sequence[Mapping[str, float]] = place.nodes
+    free: Sequence[Node] = place.nodes
     weights: dict[str, Weights | None] = {}
     for expert in config.experts:
         if expert.provider == "vllm":
@@ -92,9 +114,7 @@ def faults_of(config: Config, place: Place) -> Iterator[str]:
                 yield f"experts.{expert.name}.{error.message}"
                 continue
             yield from _engine_faults(expert, weights[expert.name], place, free)
-            engine, gpus = _asked(expert, place)
-            if len(free) == 1:  # which node an engine goes to is only known where there is one
-                free = [remaining(engine, gpus, free[0])]
+            free = remaining(*_asked(expert, place), free)
     for expert in config.experts:
         if expert.provider == "lora" and expert.expert in weights:
             try:
@@ -105,13 +125,11 @@ def faults_of(config: Config, place: Place) -> Iterator[str]:
 
 def _asked(expert: ExpertConfig, place: Place) -> tuple[EngineConfig, float]:
     engine = expert.engine or EngineConfig()
-    some = any(node.get("GPU") for node in place.nodes)
+    some = any(node.gpus for node in place.nodes)
     return engine, engine.gpus if engine.gpus is not None else float(some)
 
 
-def _engine_faults(
-    expert: ExpertConfig, weights: Weights | None, place: Place, free: Sequence[Mapping[str, float]]
-) -> Iterator[str]:
+def _engine_faults(expert: ExpertConfig, weights: Weights | None, place: Place, free: Sequence[Node]) -> Iterator[str]:
     engine, gpus = _asked(expert, place)
     where = f"experts.{expert.name}.engine"
     if why := unplaced(engine, gpus, free):
@@ -132,6 +150,7 @@ def notes_of(config: Config, place: Place) -> Iterator[str]:
         if expert.provider != "vllm":
             continue
         engine, gpus = _asked(expert, place)
+        yield from _fewer(expert.name, engine, gpus, place)
         wanted = _need(expert, engine)
         on = f"{gpus * engine.workers:g} GPU" if gpus else "the CPU"
         if wanted is None:
@@ -143,6 +162,15 @@ def notes_of(config: Config, place: Place) -> Iterator[str]:
             f"{expert.name}: on {on}; a worker needs {wanted.total / GIB:.1f} GiB{room} (weights "
             f"{wanted.weights / GIB:.1f}, KV cache of one request of {wanted.length} tokens {wanted.cache / GIB:.1f})"
         )
+
+
+def _fewer(name: str, engine: EngineConfig, gpus: float, place: Place) -> Iterator[str]:
+    """A word where autoscaling may ask for more replicas than the place can ever have, other engines left aside."""
+    if engine.autoscaling_config is None:
+        return
+    wanted = engine.autoscaling_config.max_replicas
+    if (found := most(engine, gpus, place.nodes, wanted)) < wanted:
+        yield f"{name}: max_replicas is {wanted}, and {place.name} has room for {found} at its most"
 
 
 def _need(expert: ExpertConfig, engine: EngineConfig) -> Any:

@@ -17,18 +17,21 @@ FILE = typer.Argument(help="A Ray Serve config (serve_config.yaml) or a bare con
 
 def validate(
     file: Annotated[Path, FILE],
-    cluster: Annotated[Path | None, typer.Option(help="A cluster-launcher file: where it is to run.")] = None,
+    cluster: Annotated[Path | None, typer.Option(help="A cluster-launcher file or a RayService: where to.")] = None,
 ) -> None:
     """Check a configuration, and name every fault, its field and the fix. Exit code 1 when there is one.
 
     Nothing is started and no model is called. Environment variables must be set, as they must be at the start. Engines
-    (`provider: vllm`) are held against this machine, or against the nodes that a cluster-launcher file describes.
+    (`provider: vllm`) are held against this machine, or against the nodes that a cluster-launcher file or a RayService
+    for Kubernetes describes, which the FILE may be itself.
 
     Try:
 
       mixture validate serve_config.yaml
 
       mixture validate serve_config.yaml --cluster cluster.yaml
+
+      mixture validate deploy/kuberay/rayservice.yaml
     """
     from commands.serve import load_dotenv
 
@@ -50,9 +53,17 @@ def _notes(file: Path, cluster: Path | None) -> Iterator[str]:
     from commands import capacity
     from mixture.config import load
 
-    config = load(file, os.environ)
+    config, cluster = load(file, os.environ), cluster or _own_cluster(file)
     if any(expert.provider == "vllm" for expert in config.experts):
         yield from capacity.notes_of(config, capacity.of_cluster(cluster) if cluster else capacity.this_machine())
+
+
+def _own_cluster(file: Path) -> Path | None:
+    """`file` where it describes the nodes, too."""
+    from mixture.config import document
+
+    data = document(file)
+    return file if isinstance(data, dict) and data.get("kind") == "RayService" else None
 
 
 def faults_of(file: Path, environ: Mapping[str, str], cluster: Path | None = None) -> Iterator[str]:
@@ -64,7 +75,7 @@ def faults_of(file: Path, environ: Mapping[str, str], cluster: Path | None = Non
     except ConfigError as error:
         yield from error.message.splitlines()
         return
-    yield from _args_faults(args, environ, cluster)
+    yield from _args_faults(args, environ, cluster or _own_cluster(file))
     yield from _serve_faults(file, args, environ)
 
 

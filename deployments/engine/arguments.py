@@ -68,7 +68,10 @@ def reserved(engine: EngineConfig, gpus: float) -> dict[str, Any]:
     actor: dict[str, Any] = {"num_cpus": engine.cpus, "runtime_env": {"env_vars": environment(engine, gpus)}}
     kind = {"accelerator_type": engine.accelerator_type} if engine.accelerator_type and gpus else {}
     if engine.workers == 1 or engine.placement == "STRICT_PACK" or gpus == 0:
-        return {"ray_actor_options": {**actor, "num_gpus": gpus * engine.workers, **kind}}
+        return {
+            "ray_actor_options": {**actor, "num_gpus": gpus * engine.workers, **kind, **_labelled(engine)},
+            "max_replicas_per_node": engine.max_replicas_per_node,
+        }
     # The replica itself stands in the first bundle; vLLM's Ray executor finds the group and fills the rest.
     first: dict[str, float] = {"CPU": engine.cpus, "GPU": gpus}
     bundles = [first, *({"CPU": 1.0, "GPU": gpus} for _ in range(engine.workers - 1))]
@@ -78,7 +81,16 @@ def reserved(engine: EngineConfig, gpus: float) -> dict[str, Any]:
         "ray_actor_options": actor,
         "placement_group_bundles": bundles,
         "placement_group_strategy": engine.placement,
+        **({"placement_group_bundle_label_selector": [engine.labels]} if engine.labels else {}),
     }
+
+
+def _labelled(engine: EngineConfig) -> dict[str, Any]:
+    """Which nodes a replica may go to, and which if there is no room on those."""
+    made: dict[str, Any] = {"label_selector": engine.labels} if engine.labels else {}
+    if engine.fallback_labels:
+        made["fallback_strategy"] = [{"label_selector": labels} for labels in engine.fallback_labels]
+    return made
 
 
 def scaled(engine: EngineConfig) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import ray
@@ -16,7 +17,8 @@ from deployments.engine.arguments import default_gpus, reserved, scaled
 from deployments.engine.host import HostedEngine
 from deployments.expert import deployment_name
 from mixture.config import Config, EngineConfig, ExpertConfig
-from mixture.providers.vllm.memory import remaining, unplaced
+from mixture.providers.vllm.nodes import Node
+from mixture.providers.vllm.room import remaining, unplaced
 from mixture.types import ExpertCard
 
 logger = logging.getLogger("mixture.engine")
@@ -41,14 +43,14 @@ def bound(
         return {}, {}
     nodes = _nodes()
     parts = 2 + len(config.hosted) + sum(expert.hosted for expert in config.experts)
-    left = [{**node, "CPU": node.get("CPU", 0.0) - parts * SMALL} for node in nodes]
+    left: Sequence[Node] = [replace(node, cpus=node.cpus - parts * SMALL) for node in nodes]
     made: dict[str, Application] = {}
     without: dict[str, str] = {}
     for expert in engines:
         engine = expert.engine or EngineConfig()
-        gpus = default_gpus(engine, _sum(nodes))
+        gpus = default_gpus(engine, {"GPU": sum(node.free for node in nodes)})
         why = unplaced(engine, gpus, left) if os.environ.get(FIXED) else None
-        left = [remaining(engine, gpus, node) for node in left] if why is None else left
+        left = remaining(engine, gpus, left)
         if why is not None:
             logger.error("the engine of %s has no place: %s", expert.name, why)
             adapters = [e.name for e in config.experts if e.provider == "lora" and e.expert == expert.name]
@@ -72,12 +74,9 @@ def _deployed(config: Config, expert: ExpertConfig, card: ExpertCard, gpus: floa
     return hosted.bind(expert, card, gpus, adapters)
 
 
-def _nodes() -> list[dict[str, float]]:
+def _nodes() -> list[Node]:
+    """The cluster's nodes, with all that they have."""
     if not ray.is_initialized():
         return []
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    return [node["Resources"] for node in nodes if node["Alive"]]
-
-
-def _sum(nodes: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    return {"GPU": sum(node.get("GPU", 0.0) for node in nodes)}
+    return [Node.of(node["Resources"], node.get("Labels")) for node in nodes if node["Alive"]]

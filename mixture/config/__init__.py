@@ -9,7 +9,7 @@ from mixture.config.engine import AutoscalingConfig, EngineConfig
 from mixture.config.experiment import ExperimentConfig
 from mixture.config.expert import ExpertConfig, PriceConfig, Resilience, ResilienceOverride, SamplingConfig
 from mixture.config.feedback import FeedbackConfig
-from mixture.config.loading import ConfigError, expand, load, mapping, parse, read
+from mixture.config.loading import ConfigError, document, expand, load, mapping, parse, read
 from mixture.config.router import RouterConfig
 from mixture.config.schema import (
     STRATEGY_NAMES,
@@ -52,6 +52,7 @@ __all__ = [
     "Section",
     "ServerConfig",
     "StrategyOptions",
+    "document",
     "expand",
     "load",
     "mapping",

@@ -11,6 +11,11 @@ from mixture.config.section import Positive, Section, Share
 Count = Annotated[int, Field(ge=1)]
 Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 Strategy = Literal["STRICT_PACK", "PACK", "SPREAD", "STRICT_SPREAD"]
+_WORD = "[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+LabelName = Annotated[str, Field(pattern=rf"^(?:{_WORD}/)?{_WORD}$")]
+Selector = Annotated[str, Field(pattern=rf"^!?(?:{_WORD}|in\({_WORD}(?:, ?{_WORD})*\))$")]
+Labels = dict[LabelName, Selector]
+"""Of nodes: names, and what their values must be."""
 
 
 class AutoscalingConfig(Section):
@@ -66,6 +71,15 @@ class EngineConfig(Section):
     """Groups of GPUs over which the layers are dealt out."""
     placement: Strategy = "STRICT_PACK"
     """Where the workers of a replica go. STRICT_PACK: on one node. The others are Ray's placement groups."""
+    max_replicas_per_node: Annotated[int, Field(ge=1, le=100)] | None = None
+    """At most so many replicas on one node, so that one that is lost takes few of them with it. Not with workers over
+    several nodes."""
+    labels: Labels = Field(default_factory=dict)
+    """Of the nodes that it may run on, by Ray's names: `{ray.io/market-type: spot}`, `ray.io/accelerator-type`,
+    `ray.io/availability-zone`, or what `labels` in the cluster's file sets. Also `!spot`, `in(a,b)`, `!in(a,b)`."""
+    fallback_labels: tuple[Labels, ...] = ()
+    """Where no node with `labels` has a place: a node with the first of these that has one, as in
+    `[{ray.io/market-type: on-demand}]`. Not with workers over several nodes."""
     cpus: Positive = 0.1
     """Processors reserved for a replica; where it computes on the CPU, also its threads, one at least."""
     kv_cache_bytes: Count | None = None
@@ -92,6 +106,11 @@ class EngineConfig(Section):
         """Workers of one replica, each with `gpus`."""
         return self.tensor_parallel_size * self.pipeline_parallel_size
 
+    @property
+    def spans(self) -> bool:
+        """Whether the workers of one replica may stand on several nodes."""
+        return self.workers > 1 and self.placement != "STRICT_PACK" and self.gpus != 0
+
     @model_validator(mode="after")
     def _holds_together(self) -> EngineConfig:
         if self.replicas is not None and self.autoscaling_config is not None:
@@ -100,4 +119,10 @@ class EngineConfig(Section):
             raise ValueError("gpus: is for each worker, 1 at most: use tensor_parallel_size or pipeline_parallel_size")
         if self.workers > 1 and self.gpus is not None and 0 < self.gpus < 1:
             raise ValueError("gpus: workers of one model need whole GPUs each")
+        if self.spans and self.max_replicas_per_node is not None:
+            raise ValueError("`max_replicas_per_node` is for replicas on one node (`placement: STRICT_PACK`)")
+        if self.spans and self.fallback_labels:
+            raise ValueError("`fallback_labels` are for replicas on one node (`placement: STRICT_PACK`)")
+        if self.fallback_labels and not self.labels:
+            raise ValueError("`fallback_labels` need `labels`, to which they are the second choice")
         return self

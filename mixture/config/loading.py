@@ -86,12 +86,33 @@ class _Loader(yaml.SafeLoader):
 
 
 def read(path: str | Path) -> Any:
+    """What a YAML file holds; of a RayService for Kubernetes the `serveConfigV2` in it. Raises ConfigError, in one
+    line, when it can't be read.
+    """
+    data = document(path)
+    if not isinstance(data, dict) or data.get("kind") != "RayService":
+        return data
+    spec = data.get("spec")
+    text = spec.get("serveConfigV2") if isinstance(spec, dict) else None
+    if not isinstance(text, str):
+        raise ConfigError(f"{path}: spec.serveConfigV2: the text of a Ray Serve config is expected")
+    return _parsed(text, f"{path}: spec.serveConfigV2")
+
+
+def document(path: str | Path) -> Any:
     """What a YAML file holds. Raises ConfigError, in one line, when it can't be read."""
     try:
-        data = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)  # noqa: S506 - it is a SafeLoader
-        json.dumps(data, default=str, skipkeys=True)
+        return _parsed(Path(path).read_text(encoding="utf-8"), path)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+
+
+def _parsed(text: str, path: str | Path) -> Any:
+    try:
+        data = yaml.load(text, _Loader)  # noqa: S506 - it is a SafeLoader
+        json.dumps(data, default=str, skipkeys=True)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -1,8 +1,7 @@
-"""Whether an engine fits: on the nodes that there are, and into the memory of their GPUs."""
+"""Whether an engine fits into the memory of GPUs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mixture.config import EngineConfig
@@ -67,40 +66,6 @@ def too_large(weights: Weights, engine: EngineConfig, memory: float, gpus: float
         workers *= 2
     fits = (weights.size + wanted.cache * engine.workers) / workers + ACTIVATIONS <= room
     return f"{told}; with tensor_parallel_size: {workers} it would fit" if fits else told
-
-
-def unplaced(engine: EngineConfig, gpus: float, nodes: Sequence[Mapping[str, float]]) -> str | None:
-    """Why the engine has no place on `nodes`, each a mapping of Ray's resources that are free; None when it has. On one
-    node all of its replicas must fit, on several one of them.
-    """
-    if not nodes:
-        return None
-    kind = f"accelerator_type:{engine.accelerator_type}"
-    fitting = [node for node in nodes if not (engine.accelerator_type and gpus) or kind in node]
-    count = max(1, engine.least_replicas) if len(nodes) == 1 else 1
-    total = gpus * engine.workers * count
-    most, everywhere = _most(fitting, "GPU"), sum(node.get("GPU", 0.0) for node in fitting)
-    named = f" of type {engine.accelerator_type}" if engine.accelerator_type else ""
-    together = engine.placement == "STRICT_PACK"
-    if total > (most if together else everywhere):
-        where = "the largest node has" if together and len(nodes) > 1 else "there are" if everywhere > 0 else ""
-        found = f"{where} {most if together else everywhere:g}" if where else "there is none"
-        return f"it needs {total:g} GPUs{named} and {found}; with gpus: 0 it would run on the CPU"
-    reserved, processors = engine.cpus * count, _most(nodes, "CPU")
-    if reserved > processors + 1e-9:
-        return f"it reserves {reserved:g} processors and {max(0.0, processors):g} are left; lower engine.cpus"
-    return None
-
-
-def remaining(engine: EngineConfig, gpus: float, node: Mapping[str, float]) -> dict[str, float]:
-    """What is left of a machine's resources beside the replicas of an engine that are always there."""
-    count = engine.least_replicas
-    cpus, whole = count * engine.cpus, count * gpus * engine.workers
-    return {**node, "CPU": node.get("CPU", 0.0) - cpus, "GPU": node.get("GPU", 0.0) - whole}
-
-
-def _most(nodes: Sequence[Mapping[str, float]], resource: str) -> float:
-    return max((node.get(resource, 0.0) for node in nodes), default=0.0)
 
 
 def _gib(size: float) -> str:

@@ -8,6 +8,7 @@ import yaml
 from commands import capacity
 from commands.validate import faults_of
 from mixture.config import ConfigError, parse
+from mixture.providers.vllm.nodes import Node
 from tests.unit.engine.models import adapter, model
 
 CLUSTER = {
@@ -39,7 +40,7 @@ def faults(tmp_path, cluster, *experts):
 
 def test_a_cluster_file_says_what_there_is(cluster):
     place = capacity.of_cluster(cluster)
-    assert [node.get("GPU", 0.0) for node in place.nodes] == [0.0, 4.0, 4.0]
+    assert [node.free for node in place.nodes] == [0.0, 4.0, 4.0]
     assert place.memory_of("L4") == place.memory_of(None) == 24e9
     assert place.memory_of("nobody's") is None
 
@@ -86,7 +87,7 @@ def test_weights_and_adapters_that_are_not_there(tmp_path, cluster):
 def test_one_machine_holds_only_so_many(tmp_path):
     folder = model(tmp_path / "m")
     config = parse({"experts": [house(folder), {**house(folder), "name": "second"}]}, {})
-    place = capacity.Place("this machine", [{"CPU": 8.0, "GPU": 1.0}], {"L4": 24e9})
+    place = capacity.Place("this machine", [Node.of({"CPU": 8.0, "GPU": 1.0})], {"L4": 24e9})
     (fault,) = capacity.faults_of(config, place)
     assert fault.startswith("experts.second.engine: no place on this machine: it needs 1 GPUs and there is none;")
 
@@ -101,5 +102,5 @@ def test_another_file_is_no_cluster(tmp_path, text):
 
 def test_the_machine_is_looked_at():
     place = capacity.this_machine()
-    assert place.nodes[0]["CPU"] >= 1
+    assert place.nodes[0].cpus >= 1
     assert len(place.nodes) == 1

@@ -10,7 +10,7 @@ import pytest
 from mixture.config import ConfigError, EngineConfig, ExpertConfig
 from mixture.providers import Context, create
 from mixture.providers.vllm.adapters import check, rank_of
-from mixture.providers.vllm.memory import GIB, need, remaining, too_large, unplaced
+from mixture.providers.vllm.memory import GIB, need, too_large
 from mixture.providers.vllm.weights import Weights
 from tests.unit.engine.models import adapter, model
 
@@ -119,35 +119,3 @@ def test_what_would_fit_is_said():
     )
     assert too_large(large(40), EngineConfig(max_model_len=8192, tensor_parallel_size=2), 24 * GIB) is None
     assert too_large(large(15), EngineConfig(max_model_len=8192, gpus=0.5), 24 * GIB, gpus=0.5) is not None
-
-
-def test_what_is_left_beside_an_engine():
-    engine = EngineConfig(replicas=2, tensor_parallel_size=2, cpus=1)
-    assert remaining(engine, 1.0, A_NODE) == {"CPU": 14.0, "GPU": 0.0, "accelerator_type:H100": 1.0}
-    asleep = EngineConfig(autoscaling_config={"min_replicas": 0})
-    assert remaining(asleep, 1.0, A_NODE) == A_NODE
-
-
-A_NODE = {"CPU": 16.0, "GPU": 4.0, "accelerator_type:H100": 1.0}
-
-
-@pytest.mark.parametrize(
-    ("engine", "gpus", "nodes", "said"),
-    [
-        ({}, 1.0, [A_NODE], None),
-        ({}, 0.0, [{"CPU": 2.0}], None),
-        ({}, 1.0, [], None),
-        ({}, 1.0, [{"CPU": 2.0}], "needs 1 GPUs and there is none; with gpus: 0"),
-        ({"tensor_parallel_size": 8}, 1.0, [A_NODE, A_NODE], "needs 8 GPUs and the largest node has 4"),
-        ({"tensor_parallel_size": 8, "placement": "PACK"}, 1.0, [A_NODE, A_NODE], None),
-        ({"tensor_parallel_size": 16, "placement": "PACK"}, 1.0, [A_NODE, A_NODE], "needs 16 GPUs and there are 8"),
-        ({"accelerator_type": "H100"}, 1.0, [A_NODE], None),
-        ({"accelerator_type": "L4"}, 1.0, [A_NODE], "GPUs of type L4 and there is none"),
-        ({"replicas": 5}, 1.0, [A_NODE], "needs 5 GPUs and there are 4"),
-        ({"cpus": 0.5, "replicas": 5}, 0.0, [{"CPU": 2.0}], "reserves 2.5 processors and 2 are left"),
-        ({"cpus": 32}, 0.0, [A_NODE], "reserves 32 processors and 16 are left"),
-    ],
-)
-def test_a_place_is_there_or_not(engine, gpus, nodes, said):
-    told = unplaced(EngineConfig(**engine), gpus, nodes)
-    assert told is None if said is None else said in told
