@@ -106,7 +106,7 @@ def _loaded(folder: str) -> Any:
     from transformers.utils import logging
 
     torch.set_num_threads(_threads())
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
     return SentenceTransformer(folder, device="cpu", local_files_only=True)
 
 
