@@ -27,7 +27,7 @@ from deployments.remote import Hosted
 from deployments.router import HostedRouter
 from mixture.assembly import discovered
 from mixture.catalogue import resolve
-from mixture.config import Config, ExpertConfig, parse
+from mixture.config import Config, EngineConfig, ExpertConfig, parse
 from mixture.keys import with_keys
 from mixture.providers import Context, create
 from mixture.types import Expert, ExpertCard
@@ -51,6 +51,9 @@ def build(args: dict[str, Any]) -> Application:
         experts={**hosted, **engines},
         adapters={e.name: e.expert for e in config.experts if e.provider == "lora" and e.expert in engines},
         unplaced=unplaced,
+        warmup_limits={
+            e.name: (e.engine or EngineConfig()).warmup_limit_s for e in config.experts if e.name in engines
+        },
         parts={
             "retrieval": retrieval,
             "ledger": _deployment(LedgerActor, "ledger", AT_ONCE, num_replicas=1).bind(),

@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from deployments.engine.starts import Starts
 from deployments.loads import Reports
 from mixture.assembly import Hosts
 from mixture.config import ExperimentConfig
@@ -23,6 +25,7 @@ from mixture.experiments import Mirrored, Status
 from mixture.feedback import Note, Receipt, Remembered
 from mixture.providers.vllm import UnhostedEngine
 from mixture.routing.calibration import Calibration
+from mixture.streams import stopped
 from mixture.types import (
     Chunk,
     Completion,
@@ -35,6 +38,7 @@ from mixture.types import (
     Query,
     Route,
     Verdict,
+    Warmup,
     Weights,
     Writer,
 )
@@ -49,36 +53,30 @@ Handle = Any
 
 
 class RemoteExpert:
-    """An expert behind a handle to `deployments.expert.HostedExpert` or, with an `adapter` of it or not, to
-    `deployments.engine.host.HostedEngine`.
-    """
+    """An expert behind a handle to `deployments.expert.HostedExpert`."""
 
-    def __init__(
-        self, card: ExpertCard, handle: Handle, adapter: str | None = None, reports: Reports | None = None
-    ) -> None:
+    def __init__(self, card: ExpertCard, handle: Handle, *more: str) -> None:
+        """`more` is passed on with each query."""
         self.card = card
-        self._reports = reports or Reports()
-        self._adapter = () if adapter is None else (adapter,)
+        self._more = more
         self._call = handle.options(stream=True, method_name="stream")
 
-    @property
-    def engine(self) -> EngineLoad | None:
-        """What its replicas reported lately."""
-        return self._reports.engine()
+    def _told(self, load: EngineLoad) -> None:
+        """What an engine says of itself among the chunks."""
 
     async def stream(self, query: Query) -> AsyncGenerator[Chunk, None]:
         """See `mixture.types.Expert`. A replica that dies is ExpertUnavailable before the first chunk, StreamBroken
         after it.
         """
         begun = False
-        response = self._call.remote(query, *self._adapter)
+        response = self._call.remote(query, *self._more)
         try:
             async for batch in response:
                 if isinstance(batch, MixtureError):
                     raise batch
                 for chunk in batch:
                     if isinstance(chunk, EngineLoad):
-                        self._reports.note(chunk)
+                        self._told(chunk)
                         continue
                     begun = True
                     yield chunk
@@ -113,6 +111,55 @@ async def _called(what: str, call: Any, kind: type[MixtureError] = Overloaded) -
             raise cause from None
         logger.warning("the %s failed: %s", what, type(error).__name__)
         raise kind(f"the {what} is not available at the moment", retry_after=1.0) from None
+
+
+class RemoteEngine(RemoteExpert):
+    """An engine, or an `adapter` of it, behind a handle to `deployments.engine.host.HostedEngine`; see
+    `mixture.wrappers.Sleeper`.
+    """
+
+    def __init__(
+        self, card: ExpertCard, handle: Handle, reports: Reports, starts: Starts, adapter: str | None = None
+    ) -> None:
+        super().__init__(card, handle, *(() if adapter is None else (adapter,)))
+        self._reports = reports
+        self._starts = starts
+        self._ready = handle.options(method_name="ready")
+        self._waking: asyncio.Task[None] | None = None
+
+    @property
+    def engine(self) -> EngineLoad | None:
+        """What its replicas reported lately."""
+        return self._reports.engine()
+
+    @property
+    def warmup(self) -> Warmup | None:
+        """What it needs before it can answer; None when a replica runs."""
+        return self._starts.warmup
+
+    async def ready(self) -> None:
+        """Wait for a replica that runs, which Serve starts because it is asked for."""
+        began = self._starts.begin()
+        self._starts.reported(await _called(f"engine of {self.card.name}", self._ready.remote(), ExpertUnavailable))
+        self._starts.end(began)
+
+    def wake(self) -> None:
+        """Have a replica started, without waiting for it."""
+        if self._waking is None or self._waking.done():
+            self._waking = asyncio.create_task(self._woken())
+
+    async def _woken(self) -> None:
+        with suppress(ExpertUnavailable):  # it was logged, and the next request will see for itself
+            await self.ready()
+
+    async def close(self) -> None:
+        """Wait no longer for what was woken."""
+        if self._waking is not None:
+            await stopped(self._waking)
+
+    def _told(self, load: EngineLoad) -> None:
+        self._reports.note(load)
+        self._starts.reported(load.start_s)
 
 
 class RemoteRouter:
@@ -246,6 +293,8 @@ class Hosted:
     """Of adapters, which have no deployment of their own, the expert in whose deployment they are computed."""
     unplaced: Mapping[str, str] = field(default_factory=dict)
     """Experts that this cluster has no place for, and why."""
+    warmup_limits: Mapping[str, float] = field(default_factory=dict)
+    """The engines among the experts, and how many seconds requests wait for each to start."""
     parts: Mapping[str, Handle] = field(default_factory=dict)
     """`retrieval`, `ledger`, and of `router`, `decomposer`, `aggregator` those that are hosted."""
 
@@ -273,12 +322,20 @@ class Hosted:
         """The twins, for `mixture.assembly.assemble`."""
         twins = {"router": RemoteRouter, "decomposer": RemoteDecomposer, "aggregator": RemoteAggregator}
         parts: dict[str, Any] = {name: twin(self.parts[name]) for name, twin in twins.items() if name in self.parts}
-        reports = {name: Reports() for name in self.experts}
-        experts: dict[str, Expert] = {
-            name: RemoteExpert(self.cards[name], handle, None, reports[name]) for name, handle in self.experts.items()
-        }
-        for name, base in self.adapters.items():
-            experts[name] = RemoteExpert(self.cards[name], self.experts[base], name, reports[base])
+        experts = self._experts()
         experts |= {name: UnhostedEngine(self.cards[name], why) for name, why in self.unplaced.items()}
         retriever = RemoteRetriever(self.parts["retrieval"])
         return Hosts(experts=experts, retriever=retriever, embedder=self.embedder, **parts)
+
+    def _experts(self) -> dict[str, Expert]:
+        made: dict[str, Expert] = {}
+        for name, handle in self.experts.items():
+            limit = self.warmup_limits.get(name)
+            if limit is None:
+                made[name] = RemoteExpert(self.cards[name], handle)
+                continue
+            reports, starts = Reports(), Starts(handle.deployment_name, limit)
+            made[name] = RemoteEngine(self.cards[name], handle, reports, starts)
+            for adapter in (adapter for adapter, base in self.adapters.items() if base == name):
+                made[adapter] = RemoteEngine(self.cards[adapter], handle, reports, starts, adapter)
+        return made

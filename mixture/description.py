@@ -45,12 +45,14 @@ def expert_facts(card: ExpertCard) -> dict[str, Any]:
 
 
 def _state(expert: Expert) -> dict[str, Any]:
-    """Of its breaker; and of its engine, where it has one that reported lately."""
-    engine = load(expert).engine
+    """Of its breaker; and of its engine, where it has one that reported lately or that has to be started."""
+    now = load(expert)
+    engine = now.engine
     told = {"running": engine.running, "waiting": engine.waiting, "kv_use": engine.kv_use} if engine else None
     if told is not None and engine is not None:
         told |= {"prefix_queries": engine.prefix_queries, "prefix_hits": engine.prefix_hits}
-    return {"state": state(expert), **({"engine": told} if told is not None else {})}
+    cold = {"starts_in_s": round(now.warmup.left_s, 1)} if now.warmup is not None else {}
+    return {"state": state(expert), **({"engine": told} if told is not None else {}), **cold}
 
 
 def price_facts(price: Price | None) -> dict[str, float] | None:

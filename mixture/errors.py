@@ -11,6 +11,7 @@
     ├── Overloaded              503  come back later
     ├── ExpertUnavailable       502  try another expert
     │   ├── ExpertTimeout       504  it took too long
+    │   ├── ExpertStarting      503  it is being started: come back, or try another
     │   ├── RateLimited         429  it asks to wait
     │   ├── Declined            422  the query is not for this expert
     │   └── StreamBroken        502  it failed after its first token
@@ -135,6 +136,14 @@ class ExpertTimeout(ExpertUnavailable):
     status = 504
     type = "timeout_error"
     default_code = "expert_timeout"
+
+
+class ExpertStarting(ExpertUnavailable):
+    """The expert is being started and the request may not wait so long; `retry_after` says when it should answer."""
+
+    status = 503
+    type = "overloaded_error"
+    default_code = "expert_starting"
 
 
 class RateLimited(ExpertUnavailable):

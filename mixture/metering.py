@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from mixture.counters import count
 from mixture.envelope import Envelope
-from mixture.types import LOCAL, Adjusted, Call, Caller
+from mixture.types import LOCAL, Adjusted, Call, Caller, Emit, Event
 
 Span = tuple[float, float]
 """When a call began and ended, in seconds of `time.perf_counter`."""
@@ -23,7 +23,7 @@ Span = tuple[float, float]
 @dataclass(slots=True)
 class Meter:
     """What one request took: its calls in the order in which they ended, when each was under way, what was changed of
-    how it was to be answered, its envelope, where it has one, and whose it is.
+    how it was to be answered, its envelope, where it has one, whose it is, and who is told of what happens meanwhile.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -31,6 +31,7 @@ class Meter:
     adjustments: list[Adjusted] = field(default_factory=list)
     envelope: Envelope | None = None
     caller: Caller = LOCAL
+    emit: Emit | None = None
 
 
 _meter: ContextVar[Meter | None] = ContextVar("mixture_meter", default=None)
@@ -84,6 +85,13 @@ def adjusted(what: Adjusted) -> None:
     meter = _meter.get()
     if meter is not None and what not in meter.adjustments:
         meter.adjustments.append(what)
+
+
+async def tell(event: Event) -> None:
+    """Tell the client of the request what happens below its strategy; outside of a request nobody listens."""
+    meter = _meter.get()
+    if meter is not None and meter.emit is not None:
+        await meter.emit(event)
 
 
 def attach(envelope: Envelope | None) -> None:

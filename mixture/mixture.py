@@ -185,6 +185,7 @@ class Mixture:
         return target, panel
 
     async def _run(self, target: Target, query: Query, panel: Panel, emit: Emit, trace: Trace) -> Completion:
+        trace.emit = emit
         with metered(trace):
             strategy = target.strategy
             holder = None if target.kind == "expert" else self._loops.expert(query)

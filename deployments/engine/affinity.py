@@ -15,6 +15,7 @@ from typing import Any
 from ray.serve._private.request_router.pow_2_router import PowerOfTwoChoicesRequestRouter
 from ray.serve._private.request_router.request_router import LocalityMixin, MultiplexMixin, RequestRouter
 
+from deployments.engine import starts  # the module, and nothing out of it: Serve copies this file's globals by value
 from mixture.types import Query
 
 ROUTER = "deployments.engine.affinity:PrefixRouter"
@@ -25,8 +26,26 @@ prefix that is computed twice costs less than waiting behind others."""
 
 class PrefixRouter(LocalityMixin, MultiplexMixin, RequestRouter):
     """Serve's protocol for a router of requests. Without first in, first out, which would give one request the replica
-    that was chosen for another.
+    that was chosen for another. What Serve tells it of the replicas is noted for those who ask whether an engine runs.
     """
+
+    def initialize_state(self, **more: Any) -> None:
+        """Serve says nothing of a deployment that has no replica from the beginning."""
+        super().initialize_state(**more)  # type: ignore[no-untyped-call]
+        self._note()
+
+    def update_replicas(self, replicas: list[Any]) -> None:
+        """The replicas that take requests from now on."""
+        super().update_replicas(replicas)
+        self._note()
+
+    def on_replica_actor_died(self, replica_id: Any) -> None:
+        """A replica is gone, which a call to it has shown."""
+        super().on_replica_actor_died(replica_id)
+        self._note()
+
+    def _note(self) -> None:
+        starts.RUNNING[self._deployment_id.name] = len(self.curr_replicas)
 
     async def choose_replicas(self, candidate_replicas: list[Any], pending_request: Any = None) -> list[list[Any]]:
         """The replicas to try, in ranks: the home of the request unless it is overloaded, then two at random."""

@@ -41,12 +41,14 @@ class HostedEngine:
         self, config: ExpertConfig, card: ExpertCard, gpus: float, adapters: Sequence[ExpertConfig] = ()
     ) -> None:
         self._card = card
+        began = time.monotonic()
         self._engine: Engine | None = None
         self._why = ""
         self._again: float | None = None
         self._faults: dict[str, str] = {}
         try:
-            self._engine = await self._started(config, gpus, adapters)
+            self._engine = made = await self._started(config, gpus, adapters)
+            made.load = replace(made.load, start_s=time.monotonic() - began)
         except ConfigError as error:
             self._why = error.message
         except Exception as error:
@@ -105,6 +107,12 @@ class HostedEngine:
                     yield [*batch, engine.load]
                 else:
                     yield batch
+
+    async def ready(self) -> float:
+        """Nothing more than that it can be asked, which Serve starts a replica for. Seconds that the engine's start
+        took, 0 when it did not start.
+        """
+        return self._engine.load.start_s if self._engine is not None else 0.0
 
     async def check_health(self) -> None:
         """Raises RuntimeError when the engine's process is gone: Serve puts another replica in this one's place."""

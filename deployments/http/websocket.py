@@ -1,8 +1,8 @@
 """`/ws/chat`: several runs on one WebSocket, each with its events as they happen.
 
 In: `{"type": "ask", "id", "model", "messages", ...}` (every field of a chat request) and `{"type": "cancel", "id"}`.
-Out: `{"id", "type": "routed" | "planned" | "retrieved" | "proposed" | "scored" | "delta" | "answered" | "error" |
-"cancelled", ...}`. A message that can't be understood is answered with an error and never closes the socket.
+Out: `{"id", "type": "routed" | "awaited" | "planned" | "retrieved" | "proposed" | "scored" | "delta" | "answered" |
+"error" | "cancelled", ...}`. A message that can't be understood is answered with an error and never closes the socket.
 """
 
 from __future__ import annotations

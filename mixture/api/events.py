@@ -8,6 +8,7 @@ from mixture.api.report import adjusted_fields, plan_fields, proposal_fields, re
 from mixture.types import (
     Adjusted,
     Answered,
+    Awaited,
     Choice,
     Chosen,
     Chunk,
@@ -34,6 +35,8 @@ def progress_fields(event: Event, *, expose: bool) -> dict[str, Any] | None:
             return {"type": "routed", "subtask": subtask, **(route_fields(route) or {})}
         case Planned(plan):
             return {"type": "planned", "subtasks": plan_fields(plan)}
+        case Awaited(expert, left, waited):
+            return {"type": "awaited", "expert": expert, "left_s": round(left, 1), "waited_s": round(waited, 1)}
         case Retrieved(passages):
             found = [{"source": p.source, "offset": p.offset, "score": p.score} for p in passages]
             return {"type": "retrieved", "passages": found}

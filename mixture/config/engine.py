@@ -90,6 +90,10 @@ class EngineConfig(Section):
     """So many, always; or `autoscaling_config`."""
     autoscaling_config: AutoscalingConfig | None = None
     """Replicas by load."""
+    warmup_limit_s: Positive = 600.0
+    """Seconds that a request waits, where its own limits allow it, while the engine is started because no replica runs.
+    When the last start took longer than that, requests go to other experts at once, and the engine is started
+    meanwhile."""
     env: dict[str, str] = Field(default_factory=dict)
     """Environment variables of the replicas (`HF_HUB_OFFLINE: "1"`, ...)."""
     arguments: dict[str, Any] = Field(default_factory=dict)

@@ -32,7 +32,8 @@ def candidate(
     cost = usd if isfinite(usd) else None
     if card.price is not None:
         cost = card.price.cost(expected_usage(query, written, prompt))
-    return Candidate(card.name, quality, cost, latency, load.waiting, load.available)
+    warmup = 0.0 if load.warmup is None else load.warmup.left_s * 1e3
+    return Candidate(card.name, quality, cost, latency, load.waiting, load.available, warmup, load.engine)
 
 
 def _blended(seen: float | None, answers: int, recorded: float) -> float | None:
@@ -47,6 +48,9 @@ def _blended(seen: float | None, answers: int, recorded: float) -> float | None:
 
 def facts(found: Candidate, left_out: str | None = None) -> Mapping[str, Any]:
     """A candidate as plain data, as `Route.signals["candidates"]` lists it."""
+    own: dict[str, Any] = {"warmup_ms": round(found.warmup_ms)} if found.warmup_ms else {}
+    if (engine := found.engine) is not None:
+        own["engine"] = {"running": engine.running, "waiting": engine.waiting, "kv_use": round(engine.kv_use, 4)}
     return {
         "expert": found.name,
         "quality": round(found.quality, 4) if isfinite(found.quality) else None,
@@ -55,4 +59,5 @@ def facts(found: Candidate, left_out: str | None = None) -> Mapping[str, Any]:
         "waiting": round(found.waiting, 3),
         "available": found.available,
         "left_out": left_out,
+        **own,
     }

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
+from mixture.types import EngineLoad
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -18,7 +20,9 @@ class Candidate:
 
     `quality` is the probability of a good answer. `cost_usd` and `latency_ms` are expectations for this request on an
     idle expert; None means unknown, which is never read as nothing. `waiting` is the number of calls at work or
-    queued for each place it has, `available` is false while it cools down.
+    queued for each place it has, `available` is false while it cools down. `warmup_ms` is what is left of its start,
+    when it does not run: that lowers its worth, and no limit bars it, because only what is asked for is ever started.
+    `engine` is what it last reported, for people; `waiting` counts it already.
     """
 
     name: str
@@ -27,6 +31,8 @@ class Candidate:
     latency_ms: float | None = None
     waiting: float = 0.0
     available: bool = True
+    warmup_ms: float = 0.0
+    engine: EngineLoad | None = None
 
     @property
     def expected_ms(self) -> float | None:
@@ -94,7 +100,8 @@ def worth(candidate: Candidate, aim: Aim, dearest: float = 0.0, slowest: float =
     """
     cost = dearest if candidate.cost_usd is None else candidate.cost_usd
     expected = slowest if candidate.expected_ms is None else candidate.expected_ms
-    return candidate.quality * aim.usd_per_answer - cost - expected / 1_000 * aim.usd_per_second
+    seconds = (expected + candidate.warmup_ms) / 1_000
+    return candidate.quality * aim.usd_per_answer - cost - seconds * aim.usd_per_second
 
 
 def two_way(gain: float, weak: str, strong: str, routing_threshold: float) -> Choice:

@@ -32,6 +32,7 @@ from mixture.types.answer import (
 from mixture.types.caller import LOCAL, Caller
 from mixture.types.events import (
     Answered,
+    Awaited,
     Chosen,
     Delta,
     Emit,
@@ -42,7 +43,7 @@ from mixture.types.events import (
     Routed,
     Scored,
 )
-from mixture.types.load import IDLE, EngineLoad, Load, Loads
+from mixture.types.load import IDLE, EngineLoad, Load, Loads, Warmup
 from mixture.types.protocols import (
     Aggregator,
     Decomposer,
@@ -80,6 +81,7 @@ __all__ = [
     "Aggregation",
     "Aggregator",
     "Answered",
+    "Awaited",
     "Budget",
     "Call",
     "Caller",
@@ -136,6 +138,7 @@ __all__ = [
     "ToolChoice",
     "Usage",
     "Verdict",
+    "Warmup",
     "Weights",
     "Writer",
 ]

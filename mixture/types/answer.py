@@ -264,7 +264,7 @@ class Verdict:
     fields: Mapping[str, FieldVote] | None = None
 
 
-Adjustment = Literal["shrunk", "grown", "capped", "cancelled", "hedged", "retried", "replaced"]
+Adjustment = Literal["shrunk", "grown", "capped", "cancelled", "hedged", "retried", "replaced", "woken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +272,8 @@ class Adjusted:
     """An event: something was done otherwise than the model's name says. Fewer experts are asked (`shrunk`) or more
     (`grown`), an answer's tokens are limited (`capped`), calls are stopped whose answers are not needed (`cancelled`),
     a second expert is asked beside a slow one (`hedged`), further ones instead of those that failed (`retried`), or
-    another one takes on a failed one's part (`replaced`). `experts` are those concerned.
+    another one takes on a failed one's part (`replaced`); one had to be started first (`woken`). `experts` are those
+    concerned.
     """
 
     kind: Adjustment

@@ -40,6 +40,17 @@ class Routed:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """An expert is being started, and the request waits for it: `waited_s` seconds up to now, about `left_s` more as
+    its last starts took. Told again every few seconds.
+    """
+
+    expert: str
+    left_s: float
+    waited_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Proposed:
     """An expert of an ensemble finished, with a completion or with an error in words."""
 
@@ -74,5 +85,5 @@ class Answered:
     report: Report
 
 
-Event = Chosen | Retrieved | Planned | Routed | Proposed | Scored | Adjusted | Delta | Answered
+Event = Chosen | Retrieved | Planned | Routed | Awaited | Proposed | Scored | Adjusted | Delta | Answered
 Emit = Callable[[Event], Awaitable[None]]

@@ -20,6 +20,8 @@ class EngineLoad:
     kv_use: float = 0.0
     prefix_queries: int = 0
     prefix_hits: int = 0
+    start_s: float = 0.0
+    """Seconds that it took to start; 0 where that is not known."""
 
     @property
     def busy(self) -> float:
@@ -30,6 +32,16 @@ class EngineLoad:
         if self.waiting:
             return (self.running + self.waiting) / max(1, self.running)
         return max(self.running / self.places, self.kv_use)
+
+
+@dataclass(frozen=True, slots=True)
+class Warmup:
+    """An expert has to be started before it answers: in about `left_s` seconds, as its last starts took. A request
+    waits for that at most `limit_s` seconds.
+    """
+
+    left_s: float
+    limit_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,8 @@ class Load:
     completion_tokens: float | None = None
     answers: int = 0
     engine: EngineLoad | None = None
+    warmup: Warmup | None = None
+    """What it needs before it can answer; None when it runs."""
 
 
 IDLE = Load()

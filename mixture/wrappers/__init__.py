@@ -1,5 +1,6 @@
 """Wrappers: experts that protect an expert. Each concern is a class of its own; `wrap` puts them in their order.
 
+    Waking     waits for an expert that has to be started, or leaves it to others meanwhile
     Retrying   tries again what may pass, within the time for the whole
     Breaking   leaves an expert alone that keeps failing
     Limited    at most so many calls at once, first come, first served
@@ -12,14 +13,17 @@ outside Timed, so that a call that ran out of time is noted as that and not as o
 
 from __future__ import annotations
 
+from typing import cast
+
 from mixture.config import Resilience
-from mixture.types import EngineLoad, Expert, Load
+from mixture.types import EngineLoad, Expert, Load, Warmup
 from mixture.wrappers.breaking import Breaker, Breaking, State
 from mixture.wrappers.limited import Limited, Limiter
 from mixture.wrappers.metered import Metered
 from mixture.wrappers.pace import Pace
 from mixture.wrappers.retrying import Retrying
 from mixture.wrappers.timed import Timed
+from mixture.wrappers.waking import Sleeper, Waking
 from mixture.wrappers.wrapper import Wrapper
 
 __all__ = [
@@ -30,8 +34,10 @@ __all__ = [
     "Metered",
     "Pace",
     "Retrying",
+    "Sleeper",
     "State",
     "Timed",
+    "Waking",
     "Wrapper",
     "begins_within",
     "cooling",
@@ -50,7 +56,8 @@ def wrap(expert: Expert, resilience: Resilience) -> Expert:
     attempt = Metered(Timed(expert, resilience.first_token_timeout))
     limited = Limited(attempt, Limiter(resilience.max_concurrency), resilience.first_token_timeout)
     breaking = Breaking(limited, Breaker(resilience.allowed_fails, resilience.cooldown_time))
-    return Retrying(breaking, resilience.num_retries, resilience.timeout)
+    retrying = Retrying(breaking, resilience.num_retries, resilience.timeout)
+    return Waking(retrying, cast(Sleeper, expert)) if hasattr(expert, "warmup") else retrying
 
 
 def state(expert: Expert) -> State | None:
@@ -68,10 +75,12 @@ def cooling(expert: Expert) -> bool:
 
 def load(expert: Expert) -> Load:
     """How busy an expert is and how fast it has been, by its wrappers, a persona's being those of its base. An
-    expert may have a property `engine`, with the load that its replicas reported.
+    expert may have a property `engine`, with the load that its replicas reported, and one `warmup`, see `Sleeper`: one
+    that has to be started counts as fully taken, so that among equals one that runs comes first.
     """
     waiting, available, pace = 0.0, True, _UNSEEN
     engine: EngineLoad | None = None
+    warmup: Warmup | None = None
     inner: object | None = expert
     while inner is not None:
         match inner:
@@ -82,11 +91,13 @@ def load(expert: Expert) -> Load:
             case Metered(pace=seen):
                 pace = seen
         engine = getattr(inner, "engine", None) or engine
+        warmup = getattr(inner, "warmup", None) or warmup
         inner = getattr(inner, "inner", None) or getattr(inner, "base", None)
     waiting = max(waiting, engine.busy) if engine is not None else waiting
+    waiting = max(waiting, 1.0) if warmup is not None else waiting
     if not pace.answers:
-        return Load(waiting, available, engine=engine)
-    return Load(waiting, available, pace.latency_ms, pace.completion_tokens, pace.answers, engine)
+        return Load(waiting, available, engine=engine, warmup=warmup)
+    return Load(waiting, available, pace.latency_ms, pace.completion_tokens, pace.answers, engine, warmup)
 
 
 _UNSEEN = Pace()

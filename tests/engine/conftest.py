@@ -75,7 +75,15 @@ def engines(models, tmp_path_factory):
                         vllm("gpu", models / "tiny", engine={"gpus": 1}),
                         {"name": "says", "provider": "scripted", "options": {"text": "still here"}},
                     ],
-                    "aliases": {"both": {"strategy": "voting", "experts": ["tiny", "other"]}},
+                    "aliases": {
+                        "both": {"strategy": "voting", "experts": ["tiny", "other"]},
+                        "impatient": {
+                            "strategy": "cascade",
+                            "experts": ["sleepy", "says"],
+                            "fallback_order": ["sleepy", "says"],
+                            "max_latency_ms": 5_000,
+                        },
+                    },
                 },
             }
         ],

@@ -224,6 +224,17 @@ async def test_a_replica_that_is_killed_is_replaced_and_leaves_no_engine(sdk, en
     await until(gone)
 
 
+async def _news(sdk, model):
+    """What a stream tells while its engine starts, and its report."""
+    news, report = [], {}
+    stream = await sdk.create(model=model, messages=ASK, stream=True, timeout=240, max_tokens=3)
+    async for chunk in stream:
+        told = (chunk.model_extra or {}).get("mixture") or {}
+        news += [told] if told.get("type") == "awaited" else []
+        report = told if "experts" in told else report
+    return news, report
+
+
 async def test_a_sleeping_engine_wakes_grows_by_its_own_load_and_sleeps_again(sdk, engines):
     def replicas():
         return len(processes(engines, "ServeReplica:mixture:expert-sleepy"))
@@ -235,8 +246,18 @@ async def test_a_sleeping_engine_wakes_grows_by_its_own_load_and_sleeps_again(sd
         return replicas() == 2
 
     await until(asleep, 120)
-    answer = await sdk.create(model="sleepy", messages=ASK, timeout=240, max_tokens=3)
-    assert answer.usage.completion_tokens == 3
+    assert (await state(engines, "sleepy"))["starts_in_s"] > 5
+    other = await sdk.create(model="impatient", messages=ASK)
+    assert other.choices[0].message.content == "still here"
+    (change,) = other.model_extra["mixture"]["adjustments"]
+    assert change["kind"] == "replaced"
+    assert "sleepy is being started" in change["why"]
+    news, report = await _news(sdk, "sleepy")
+    assert news[0]["expert"] == "sleepy"
+    assert news[-1]["waited_s"] >= news[0]["waited_s"]
+    assert [call["outcome"] for call in report["experts"]] == ["ok"]
+    assert [change["kind"] for change in report["adjustments"]] == ["woken"]
+    assert "starts_in_s" not in await state(engines, "sleepy")
     assert len(children(engines, "sleepy", "EngineCore")) == 1
     tasks = [asyncio.create_task(_read(sdk, True, "sleepy")) for _ in range(12)]
     await until(grown, 120)
