@@ -10,6 +10,7 @@ from commands.calibrate import calibrate
 from commands.evaluate import evaluate
 from commands.explain import explain
 from commands.models import models
+from commands.replay import replay
 from commands.serve import serve
 from commands.simulate import simulate
 from commands.validate import validate
@@ -25,7 +26,7 @@ app = typer.Typer(
         "Start with [bold]mixture serve[/], then ask: [bold]mixture ask 'What is 15% of 80?'[/]"
     ),
 )
-for command in (serve, ask, explain, models, validate, simulate, calibrate, evaluate):
+for command in (serve, ask, explain, models, validate, simulate, calibrate, evaluate, replay):
     app.command()(command)
 app.add_typer(ab, name="ab")
 
