@@ -40,13 +40,14 @@ def classify(text: str) -> Topic:
     cut = looked_at(text)
     spoken = language(cut)
     seen = in_english(cut, spoken)
-    words = _words(seen)
+    lowered = seen.lower()
+    words = _words(seen, lowered)
     found: dict[str, dict[str, float]] = {}
     for word in sorted(words & _DOMAINS_OF.keys()):
         for name in _DOMAINS_OF[word]:
             found.setdefault(name, {})[word] = 1.0
     for name, pattern in _PATTERNS:
-        if not words.isdisjoint(pattern.needs) and pattern.regex.search(seen) is not None:
+        if not words.isdisjoint(pattern.needs) and pattern.found(seen, lowered):
             found.setdefault(name, {})[pattern.shows] = PATTERN
     return _ranked(found, spoken)
 
@@ -88,9 +89,9 @@ def looked_at(text: str) -> str:
     return text if len(text) <= FIRST + LAST else f"{text[:FIRST]}\n{text[-LAST:]}"
 
 
-def _words(text: str) -> set[str]:
+def _words(text: str, lowered: str) -> set[str]:
     """The words of `text` in lower case, its pairs of words that could be a phrase, and the marks that it shows."""
-    words = _WORD.findall(text.lower())
+    words = _WORD.findall(lowered)
     found = set(words)
     if not _FIRST_WORDS.isdisjoint(found):
         found |= {f"{one} {other}" for one, other in pairwise(words) if one in _FIRST_WORDS}

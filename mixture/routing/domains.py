@@ -23,11 +23,20 @@ MARKS: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A regular expression, the words or marks without one of which it can't match, and what it shows, in our words."""
+    """A regular expression, the words or marks without one of which it can't match, and what it shows, in our words.
+    `hint` is a quicker expression that finds something in every text in ASCII, in lower case, in which `regex` does.
+    """
 
     shows: str
     needs: frozenset[str]
     regex: re.Pattern[str]
+    hint: re.Pattern[str] | None = None
+
+    def found(self, text: str, lowered: str) -> bool:
+        """Whether it matches in `text`, which is `lowered` in lower case."""
+        if self.hint is not None and text.isascii() and self.hint.search(lowered) is None:
+            return False
+        return self.regex.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,9 @@ def _pattern(entry: Mapping[str, Any], definitions: Mapping[str, str]) -> Patter
     regex = _joined(entry["regex"])
     for name, definition in definitions.items():
         regex = regex.replace(f"{{{name}}}", definition)
-    return Pattern(entry["shows"], frozenset(entry["needs"].split()), re.compile(regex, re.IGNORECASE | re.MULTILINE))
+    hint = re.compile(entry["hint"]) if "hint" in entry else None
+    needs = frozenset(entry["needs"].split())
+    return Pattern(entry["shows"], needs, re.compile(regex, re.IGNORECASE | re.MULTILINE), hint)
 
 
 def _joined(pieces: str | list[str]) -> str:

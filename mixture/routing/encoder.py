@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -24,6 +25,10 @@ BUCKETS = 1 << 18
 """Buckets of each hash table."""
 HEAD, TAIL = 6_000, 2_000
 """Characters read of a long text, from its beginning and from its end: the cost of a decision is bounded."""
+COMMON = 20_000
+"""Words of which it is remembered what is hashed."""
+REMEMBERED = 16
+"""Texts whose words are kept: what reads a request twice, for its signals and for its qualities, finds them there."""
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|_+|[^\w\s]|\n")
 _BREAK = re.compile(r"([.!?;,:\n]+|\b(?:and|then|but)\b)", re.IGNORECASE)
@@ -42,6 +47,13 @@ _TARGET = re.compile(
     r"(\w+[\s-]+)?(model|expert|llm|tier)s?|gpt[\w.-]*|claude[\w.-]*|gemini[\w.-]*)\b",
     re.IGNORECASE,
 )
+_SUSPECTS = (
+    *("rout", "model", "expert", "llm", "tier", "gpt", "claude", "gemini"),
+    *("ignore", "disregard", "forget", "override"),
+)
+"""One of these stands in every text in which `_TARGET` or `_OVERRIDE` finds something, if it is in ASCII."""
+
+_CODES: dict[str, bytes] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,7 @@ def encode(text: str) -> Encoding:
     return Encoding(words, word_counts.astype(np.float32), chars, char_counts.astype(np.float32), shape(text))
 
 
+@lru_cache(maxsize=REMEMBERED)
 def readable(text: str) -> str:
     """What a decision is made from: `text` cut to a bounded length, without clauses that address the router.
 
@@ -70,7 +83,7 @@ def readable(text: str) -> str:
     web page or a document, must not move a request to another price class.
     """
     text = _bounded(text)
-    if _TARGET.search(text) is None and _OVERRIDE.search(text) is None:
+    if not _suspicious(text):
         return text.strip()
     pieces = [*_BREAK.split(text), ""]
     clauses, ends = pieces[::2], pieces[1::2]
@@ -94,6 +107,15 @@ def addresses_router(text: str) -> bool:
     return readable(text) != _bounded(text).strip()
 
 
+def _suspicious(text: str) -> bool:
+    """Whether a part of `text` might address the router; in ASCII a look for parts of words rules most texts out."""
+    if text.isascii():
+        lowered = text.lower()
+        if not any(part in lowered for part in _SUSPECTS):
+            return False
+    return _TARGET.search(text) is not None or _OVERRIDE.search(text) is not None
+
+
 def _bounded(text: str) -> str:
     if len(text) > HEAD + TAIL:
         text = f"{text[:HEAD]}\n{text[-TAIL:]}"
@@ -106,18 +128,23 @@ def _addresses_router(clause: str) -> bool:
     )
 
 
+@lru_cache(maxsize=REMEMBERED)
 def word_buckets(text: str) -> Buckets:
-    """Buckets of single words and of pairs; a number counts by its digits only, so that values don't matter."""
-    hashes: list[int] = []
-    before = 0
-    for token in _TOKEN.findall(text.lower()):
-        if token[0].isdigit():
-            token = "#" * min(len(token), 5)
-        code = token.encode(errors="replace")
-        hashes.append(crc32(code))
-        hashes.append(crc32(code, before))
-        before = hashes[-2]
-    return np.array(hashes, dtype=np.uint64).astype(np.uint32) & np.uint32(BUCKETS - 1)
+    """Buckets of single words, then of pairs, read-only. Of a number its digits count, so that values don't matter."""
+    codes = [_CODES.get(token) or _code(token) for token in _TOKEN.findall(text.lower())]
+    single = list(map(crc32, codes))
+    pairs = map(crc32, codes, (0, *single))
+    buckets = np.array([*single, *pairs], dtype=np.uint64).astype(np.uint32) & np.uint32(BUCKETS - 1)
+    buckets.setflags(write=False)
+    return buckets
+
+
+def _code(token: str) -> bytes:
+    """What is hashed of `token`; remembered, for common words come again and again."""
+    code = b"#" * min(len(token), 5) if token[0].isdigit() else token.encode(errors="replace")
+    if len(_CODES) < COMMON:
+        _CODES[token] = code
+    return code
 
 
 def _char_hashes(text: str) -> Buckets:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 import yaml
@@ -21,6 +21,8 @@ LOOKED_AT = 120
 """Words by which a language is told."""
 SHORTEST_STEM = 4
 """Letters from which on an entry stands for the words that begin with it."""
+REMEMBERED = 16
+"""Texts whose language is kept: more than one signal asks for it."""
 TELLING = 2
 """What a telling letter counts beside a frequent word."""
 
@@ -85,6 +87,7 @@ def _glossary(stops: str, listed: str) -> Glossary:
     return Glossary(frozenset(plain(stops).split()), words, longest_first, max(map(len, words)))
 
 
+@lru_cache(maxsize=REMEMBERED)
 def language(text: str) -> str:
     """The language that `text` is written in, as ISO 639-1: English where nothing speaks for another one."""
     script = None if text.isascii() else _script(text)

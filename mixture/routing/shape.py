@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from math import log1p
 
 import numpy as np
@@ -12,6 +13,8 @@ SHAPE_SIZE = 37
 """Numbers in a shape."""
 LENGTH = 2
 """The place of the logarithm of the number of words."""
+REMEMBERED = 16
+"""Texts whose shape is kept: more than one signal asks for it."""
 BENT_SIZE = 30
 """How many of them, from the first, a model may bend; the others count in a line only."""
 
@@ -19,44 +22,64 @@ _OPTION = re.compile(r"\n\s*\(?[A-Ja-j1-9][.):]\s+")
 _WORD = re.compile(r"[^\W\d_]+")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
-_NEGATION = re.compile(r"\b(?:not|except|least|false|incorrect|never)\b", re.IGNORECASE)
-_PERSON = re.compile(r"\b(?:i|me|my|we|you|your)\b", re.IGNORECASE)
 _QUESTION = re.compile(r"\s*(?:who|when|where|which|what|how|why)\b", re.IGNORECASE)
-_WHOLE = re.compile(r"\b(?:all|none|both|neither) of (?:the|these)\b", re.IGNORECASE)
-_STATEMENT = re.compile(r"\b(?:statement|scenario|passage|case) (?:[12]|i)\b", re.IGNORECASE)
+_WHOLE = re.compile(r"\b(?:all|none|both|neither) of (?:the|these)\b")
+_STATEMENT = re.compile(r"\b(?:statement|scenario|passage|case) (?:[12]|i)\b")
 _CODE = re.compile(r"```|\bdef \w+\(|\bimport \w+|[;{]\s*\n|=>|\breturn\b")
 _LATEX = re.compile(r"\\[a-zA-Z]+|\$[^$]+\$|\^\{|_\{")
 _SYMBOLS = re.compile(r"[=+*/^<>\\{}\[\]()|$_]")
 _UPPER = re.compile(r"[A-Z]")
-_TIMES = re.compile(
-    r"\b(?:each|every|per|times|twice|thrice|double|triple|half|third|quarter|percent|rate|average|ratio)\b|%"
+_AS_MANY = re.compile(r"\bas (?:many|much)\b")
+_TOKEN = re.compile(r"\w+")
+_KINDS = (
+    "each every per times twice thrice double triple half third quarter percent rate average ratio",
+    "than older younger remaining left rest difference altogether total",
+    "if when then after before until while unless because since given suppose assume",
+    "one two three four five six seven eight nine ten dozen hundred thousand first second",
+    "not except least false incorrect never",
+    "i me my we you your",
 )
-_COMPARED = re.compile(r"\b(?:than|as (?:many|much)|older|younger|remaining|left|rest|difference|altogether|total)\b")
-_CONDITION = re.compile(r"\b(?:if|when|then|after|before|until|while|unless|because|since|given|suppose|assume)\b")
-_NUMERAL = re.compile(r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|first|second)\b")
+"""Words that tell of: rates, comparisons, conditions, numerals; negations, persons."""
+_KIND_OF = {word: kind for kind, words in enumerate(_KINDS) for word in words.split()}
+_CODE_SIGNS = ("```", "=>", "def ", "import ", "return", ";", "{")
+"""One of these stands in every text in which `_CODE` finds something."""
 
 
+@lru_cache(maxsize=REMEMBERED)
 def shape(text: str) -> npt.NDArray[np.float32]:
-    """`SHAPE_SIZE` numbers that describe how `text` is written: all finite, none larger than a few tens."""
+    """`SHAPE_SIZE` numbers that describe how `text` is written: all finite, none larger than a few tens. Read-only."""
     pieces = _OPTION.split(text)
     question, options = pieces[0], pieces[1:]
+    numbers = _NUMBER.findall(question)
+    lowered = question.lower()
+    told = [0] * len(_KINDS)
+    for kind in map(_KIND_OF.get, _TOKEN.findall(lowered)):
+        if kind is not None:
+            told[kind] += 1
+    written = [
+        *_lengths(text, question, numbers),
+        *_options(options),
+        *_marks(text, question, lowered, told),
+        *_quantities(lowered, numbers, told),
+    ]
+    found = np.array(written, dtype=np.float32)
+    found.setflags(write=False)
+    return found
+
+
+def _lengths(text: str, question: str, numbers: list[str]) -> list[float]:
     words = _WORD.findall(question)
-    written = [*_lengths(text, question, words), *_options(options), *_marks(text, question)]
-    return np.array([*written, *_quantities(question.lower())], dtype=np.float32)
-
-
-def _lengths(text: str, question: str, words: list[str]) -> list[float]:
     total, count = len(text) + 1, len(words) + 1
-    digits = sum(map(len, _NUMBER.findall(text)))
+    digits = sum(map(len, numbers if len(question) == len(text) else _NUMBER.findall(text)))
     return [
         log1p(len(question)),
         log1p(total),
         log1p(count),
-        log1p(len(_NUMBER.findall(question))),
+        log1p(len(numbers)),
         digits / total,
         len(_UPPER.findall(text)) / total,
         sum(map(len, words)) / count,
-        len({word.lower() for word in words}) / count,
+        len(set(map(str.lower, words))) / count,
         sum(word[0].isupper() for word in words) / count,
         question.count(",") / (len(question) + 1),
         log1p(question.count("\n")),
@@ -73,34 +96,33 @@ def _options(options: list[str]) -> list[float]:
     mean = sum(sizes) / len(sizes)
     spread = (sum((size - mean) ** 2 for size in sizes) / len(sizes)) ** 0.5
     numeric = sum(_NUMBER.search(option) is not None for option in options) / len(options)
-    whole = any(_WHOLE.search(option) for option in options)
+    whole = any(" of the" in option and _WHOLE.search(option) for option in map(str.lower, options))
     return [float(len(options)), log1p(mean), log1p(spread), log1p(max(sizes)), numeric, float(whole)]
 
 
-def _marks(text: str, question: str) -> list[float]:
+def _marks(text: str, question: str, lowered: str, told: list[int]) -> list[float]:
     return [
         float("?" in question),
         float("__" in question),
-        float(_NEGATION.search(question) is not None),
+        float(told[4] > 0),
         float("following" in question),
-        float(_STATEMENT.search(question) is not None),
+        float(_STATEMENT.search(lowered) is not None),
         float(question[:1].islower()),
-        float(_PERSON.search(question) is not None),
+        float(told[5] > 0),
         float(_QUESTION.match(question) is not None),
-        float(_CODE.search(text) is not None),
+        float(any(sign in text for sign in _CODE_SIGNS) and _CODE.search(text) is not None),
         float(_LATEX.search(text) is not None),
     ]
 
 
-def _quantities(question: str) -> list[float]:
+def _quantities(question: str, numbers: list[str], told: list[int]) -> list[float]:
     """How much reckoning the words call for; `question` is in lower case."""
-    numbers = _NUMBER.findall(question)
     largest = max((len(number.partition(".")[0].replace(",", "")) for number in numbers), default=0)
     return [
-        log1p(len(_TIMES.findall(question))),
-        log1p(len(_COMPARED.findall(question))),
-        log1p(len(_CONDITION.findall(question))),
-        log1p(len(_NUMERAL.findall(question))),
+        log1p(told[0] + question.count("%")),
+        log1p(told[1] + len(_AS_MANY.findall(question))),
+        log1p(told[2]),
+        log1p(told[3]),
         float(min(largest, 12)),
         log1p(sum("." in number for number in numbers)),
         log1p(len(set(numbers))),

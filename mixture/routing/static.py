@@ -37,12 +37,12 @@ class StaticEncoderError(InvalidQuery):
 
 @dataclass(frozen=True, slots=True)
 class StaticEncoder:
-    """Token vectors: `packed` holds two numbers a byte (tokens x dimensions / 2), `scales` what each token's numbers
-    are to be multiplied by, `spread` what each dimension's are.
+    """Token vectors: `levels` has whole numbers from -7 to 7 (tokens x dimensions), `scales` what each token's numbers
+    are multiplied by, `spread` what each dimension's are.
     """
 
     tokenize: WordPiece
-    packed: npt.NDArray[np.uint8]
+    levels: npt.NDArray[np.int8]
     scales: Floats
     spread: Floats
 
@@ -58,7 +58,7 @@ class StaticEncoder:
             tokens = tokens[:FIRST_TOKENS] + tokens[-LAST_TOKENS:]
         if not tokens:
             return np.zeros(self.dimensions, dtype=np.float32)
-        summed = self.scales[tokens] @ unpack(self.packed[tokens])
+        summed = self.scales[tokens] @ self.levels[tokens].astype(np.float32)
         vector = summed * self.spread
         return np.asarray(vector / max(float(np.sqrt(vector @ vector)), 1e-12), dtype=np.float32)
 
@@ -67,16 +67,16 @@ class StaticEncoder:
         return np.array([self.encode(text) for text in texts], dtype=np.float32).reshape(len(texts), self.dimensions)
 
 
-def unpack(packed: npt.NDArray[np.uint8]) -> Floats:
+def unpack(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
     """The numbers from -7 to 7 in `packed`, the lower half of a byte first."""
-    halves = np.empty((*packed.shape[:-1], 2 * packed.shape[-1]), dtype=np.float32)
+    halves = np.empty((*packed.shape[:-1], 2 * packed.shape[-1]), dtype=np.int8)
     halves[..., 0::2] = packed & 15
     halves[..., 1::2] = packed >> 4
-    return halves - np.float32(LEVELS + 1)
+    return halves - np.int8(LEVELS + 1)
 
 
 def pack(vectors: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.uint8], Floats, Floats]:
-    """`vectors` (an even number of columns) as `packed`, `scales` and `spread` of a `StaticEncoder`."""
+    """`vectors` (an even number of columns) as two numbers a byte, with `scales` and `spread` of a `StaticEncoder`."""
     spread = np.maximum(vectors.std(0), 1e-9)
     even = vectors / spread
     # A token's largest numbers are cut, so that its others are told apart.
@@ -108,7 +108,7 @@ def load(path: Path = PACKAGED) -> StaticEncoder:
         raise StaticEncoderError(f"{path}: no token vectors: {error}") from None
     if header.get("format") != FORMAT or packed.shape != (len(vocabulary), len(spread) // 2):
         raise StaticEncoderError(f"{path}: token vectors of another format: distil them again")
-    return StaticEncoder(WordPiece(vocabulary), packed, scales.astype(np.float32), spread.astype(np.float32))
+    return StaticEncoder(WordPiece(vocabulary), unpack(packed), scales.astype(np.float32), spread.astype(np.float32))
 
 
 @cache
