@@ -11,6 +11,8 @@ Doubles = npt.NDArray[np.float64]
 
 RESAMPLES = 400
 """Bootstrap resamples behind an interval."""
+QUICK_RESAMPLES = 100
+"""The same with `--quick`."""
 
 
 class Curve:
@@ -59,12 +61,15 @@ def mean_apgr(curves: Sequence[Curve]) -> Callable[[Doubles | None], float]:
 
 
 def interval(
-    measure: Callable[[Doubles], float], size: int, beside: Callable[[Doubles], float] | None = None
+    measure: Callable[[Doubles], float],
+    size: int,
+    beside: Callable[[Doubles], float] | None = None,
+    resamples: int = RESAMPLES,
 ) -> tuple[float, float]:
     """The 95% bootstrap interval of `measure` over resampled requests, or of its paired difference to `beside`."""
     rng = np.random.default_rng(11)
     found = []
-    for _ in range(RESAMPLES):
+    for _ in range(resamples):
         weights = np.bincount(rng.integers(0, size, size), minlength=size).astype(np.float64)
         found.append(measure(weights) - (beside(weights) if beside else 0.0))
     low, high = np.quantile(found, (0.025, 0.975))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import outcomes as recorded
-from benchmarks.measures import Frontier, interval
+from benchmarks.measures import QUICK_RESAMPLES, RESAMPLES, Frontier, interval
 from benchmarks.reporting import progress, table
 from benchmarks.routing_prompts import QUICK_TUNED, Doubles, Places, Prompts, folds, sample
 from mixture.routing.outcomes import Outcomes
@@ -18,12 +18,13 @@ def many_models(folder: Path, quick: bool) -> dict[str, Any]:
     """All models of MMLU-Pro as experts, by cost and accuracy against the best single one."""
     progress("MMLU-Pro with all models")
     log = recorded.mmlupro(folder)
-    found = frontier(Prompts(sample(log, 1_500), QUICK_TUNED) if quick else Prompts(log), 2 if quick else 5)
+    prompts = Prompts(sample(log, 800), QUICK_TUNED) if quick else Prompts(log)
+    found = frontier(prompts, 2 if quick else 5, QUICK_RESAMPLES if quick else RESAMPLES)
     report(found, "MMLU-Pro, all models as experts")
     return {f"mmlupro_{name}": value for name, value in found.items()}
 
 
-def frontier(prompts: Prompts, count: int) -> dict[str, Any]:
+def frontier(prompts: Prompts, count: int, resamples: int = RESAMPLES) -> dict[str, Any]:
     """Accuracy and cost of routing among the experts of any log, every row being routed once by other rows' lessons."""
     log = prompts.log
     size = len(log)
@@ -37,7 +38,7 @@ def frontier(prompts: Prompts, count: int) -> dict[str, Any]:
         by_domain[test] = _best_by_domain(log, train, test, single[test])
     rows = np.array([row for _, test in _parts(log, count) for row in test])
     tested = log.rows(rows)
-    found = _judged(tested, quality[rows], expected[rows], single[rows])
+    found = _judged(tested, quality[rows], expected[rows], single[rows], resamples)
     if any(log.domains):
         picked = tested.scores[np.arange(len(rows)), by_domain[rows]]
         found["gold_domain"] = round(float(np.nanmean(picked)), 4) if np.isfinite(picked).any() else None
@@ -63,14 +64,15 @@ def _parts(log: Outcomes, count: int) -> list[tuple[Places, Places]]:
     return list(folds(len(log), max(2, min(count, len(log)))))
 
 
-def _judged(log: Outcomes, quality: Doubles, expected: Doubles, single: Places) -> dict[str, Any]:
+def _judged(log: Outcomes, quality: Doubles, expected: Doubles, single: Places, resamples: int) -> dict[str, Any]:
     """The figures of a routed log. An expert with no recorded score for a request can't be chosen for it."""
     asked = np.isfinite(log.scores)
     rows = np.arange(len(log))
     comparable = asked[rows, single]
     scores, costs = np.nan_to_num(log.scores), np.nan_to_num(log.costs)
     quality = np.where(asked, quality, -np.inf)
-    priced = bool(np.isfinite(log.costs[asked]).all()) and float(np.ptp(costs[asked])) > 0
+    spent = costs[asked]
+    priced = bool(np.isfinite(log.costs[asked]).all()) and float(np.ptp(spent)) > 1e-9 * float(spent.max())
     kept = comparable if comparable.any() else np.ones(len(log), dtype=bool)
     front = Frontier(
         quality[kept],
@@ -88,13 +90,13 @@ def _judged(log: Outcomes, quality: Doubles, expected: Doubles, single: Places) 
         "oracle": round(float(scores[kept].max(1).mean()), 4),
         "rows": int(kept.sum()),
     }
-    return found | _against_single(front, best, costs[rows, single][kept] if priced else None)
+    return found | _against_single(front, best, costs[rows, single][kept] if priced else None, resamples)
 
 
-def _against_single(front: Frontier, best: Doubles, paid: Doubles | None) -> dict[str, Any]:
+def _against_single(front: Frontier, best: Doubles, paid: Doubles | None, resamples: int) -> dict[str, Any]:
     size = len(best)
     if paid is None:
-        low, high = interval(lambda w: front.points(w)[1][0] - float(w @ best) / w.sum(), size)
+        low, high = interval(lambda w: front.points(w)[1][0] - float(w @ best) / w.sum(), size, None, resamples)
         accuracy = round(float(front.points()[1][0]), 4)
         return {"accuracy_equal_cost": accuracy, "gain_interval": [round(low, 4), round(high, 4)]}
 
@@ -108,9 +110,9 @@ def _against_single(front: Frontier, best: Doubles, paid: Doubles | None) -> dic
     return {
         "best_single_cost_usd": float(f"{paid.mean():.4g}"),
         "accuracy_equal_cost": round(gain(ones) + float(best.mean()), 4),
-        "gain_interval": [round(value, 4) for value in interval(gain, size)],
+        "gain_interval": [round(value, 4) for value in interval(gain, size, None, resamples)],
         "cost_equal_accuracy": _finite(share(ones)),
-        "cost_equal_accuracy_interval": [_finite(value) for value in interval(share, size)],
+        "cost_equal_accuracy_interval": [_finite(value) for value in interval(share, size, None, resamples)],
     }
 
 

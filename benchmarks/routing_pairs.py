@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measures import Curve, interval, mean_apgr
+from benchmarks.measures import QUICK_RESAMPLES, RESAMPLES, Curve, interval, mean_apgr
 from benchmarks.reporting import progress, table
 from benchmarks.routing_prompts import LABELS, Doubles, Places, Prompts, folds
 
@@ -96,7 +96,7 @@ def two_models(mmlu: Prompts, gsm8k: Prompts, quick: bool) -> dict[str, Any]:
     regimes: dict[str, Callable[[Scorer], list[Curve]]] = {
         "mmlu_1500": lambda scorer: few_labels(mmlu, scorer, seeds, tested),
         "mmlu_5fold": lambda scorer: many_labels(mmlu, scorer, count),
-        "gsm8k_5fold": lambda scorer: many_labels(gsm8k, scorer, 3 if quick else 5),
+        "gsm8k_5fold": lambda scorer: many_labels(gsm8k, scorer, count),
     }
     sizes = {"mmlu_1500": len(mmlu.log), "mmlu_5fold": len(mmlu.log), "gsm8k_5fold": len(gsm8k.log)}
     result: dict[str, Any] = {}
@@ -104,11 +104,12 @@ def two_models(mmlu: Prompts, gsm8k: Prompts, quick: bool) -> dict[str, Any]:
     for name, regime in regimes.items():
         progress(name)
         found = {router: regime(scorer) for router, scorer in ROUTERS.items()}
-        rows += _compared(name, found, sizes[name], result)
+        rows += _compared(name, found, sizes[name], result, quick)
     progress("routing without labels of the domain")
     transfers = {"transfer_mmlu": (gsm8k, mmlu), "transfer_gsm8k": (mmlu, gsm8k)}
     for name, (source, target) in transfers.items():
-        rows += _compared(name, {"ours": no_labels(source, target, 1_000 if quick else None)}, len(target.log), result)
+        found = {"ours": no_labels(source, target, 600 if quick else None)}
+        rows += _compared(name, found, len(target.log), result, quick)
     result["transfer_apgr"] = min(result["transfer_mmlu_apgr"], result["transfer_gsm8k_apgr"])
     table("Two models: APGR (random 0.5), CPT in % of strong calls", _COLUMNS, rows)
     table("Published APGR", ("router", "MMLU", "", "GSM8K"), [(name, *row) for name, row in PUBLISHED.items()])
@@ -125,14 +126,17 @@ ROUTERS: dict[str, Scorer] = {
 _COLUMNS = ("regime", "router", "APGR", "95% interval", "over TF-IDF", "CPT50", "CPT80")
 
 
-def _compared(name: str, found: dict[str, list[Curve]], size: int, result: dict[str, Any]) -> list[tuple[str, ...]]:
+def _compared(
+    name: str, found: dict[str, list[Curve]], size: int, result: dict[str, Any], quick: bool
+) -> list[tuple[str, ...]]:
     rows = []
+    times = QUICK_RESAMPLES if quick else RESAMPLES
     for router, curves in found.items():
         measure = mean_apgr(curves)
-        low, high = interval(measure, size)
+        low, high = interval(measure, size, resamples=times)
         beside = ""
         if "tfidf" in found and router != "tfidf":
-            less, more = interval(measure, size, mean_apgr(found["tfidf"]))
+            less, more = interval(measure, size, mean_apgr(found["tfidf"]), times)
             beside = f"{less:+.3f} to {more:+.3f}"
             result[f"{name}_{router}_over_tfidf"] = [round(less, 4), round(more, 4)]
         key = f"{name}_apgr" if router == "ours" else f"{name}_{router}_apgr"

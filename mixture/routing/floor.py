@@ -3,10 +3,10 @@
 A rule that routes more and more requests to cheaper experts is tested on a calibration log, from the safest setting on;
 the last setting is taken whose loss is certified before the first that is not (fixed-sequence testing: Angelopoulos et
 al. 2021, Learn then Test, arXiv 2110.01052). Conformal risk control (arXiv 2208.02814) would hold the loss on average
-over calibration logs only; here it holds for at least 1 - delta of them. The certificate is the betting test of
-Waudby-Smith and Ramdas (2020, arXiv 2010.09686), valid at any sample size and near the normal bound in width. A promise
-for the next requests themselves has to allow for their own chance too: there the empirical Bernstein bound (Maurer and
-Pontil 2009, arXiv 0907.3740) is taken over both samples at once.
+over calibration logs only; here it holds for at least 1 - delta of them. The certificate is a betting test
+(Waudby-Smith and Ramdas 2020, arXiv 2010.09686), valid at any sample size. A promise for the next requests themselves
+has to allow for their own chance too: there log and next requests together are taken as one population in random order,
+of which the log is what was drawn so far without replacement (the same authors, arXiv 2006.04347).
 """
 
 from __future__ import annotations
@@ -68,33 +68,32 @@ def calibrate(
 
 def _certified(margins: Doubles, quality: float, delta: float, horizon: int | None) -> bool:
     """Whether the mean of `margins`, which lie between -`quality` and 1, is certainly not negative."""
-    unit = (margins + quality) / (1 + quality)
-    least = quality / (1 + quality)
-    if horizon is None:
-        return exceeds(unit, least, delta)
-    depth = math.log(2 / delta)
-    fewest = min(len(unit), horizon)
-    if fewest < 2:
-        return False
-    both = 1 / len(unit) + 1 / horizon
-    fall = math.sqrt(2 * float(unit.var(ddof=1)) * depth * both) + 7 * depth / (3 * (fewest - 1))
-    return float(unit.mean()) - fall >= least
+    return exceeds((margins + quality) / (1 + quality), quality / (1 + quality), delta, horizon)
 
 
-def exceeds(values: Doubles, least: float, delta: float) -> bool:
-    """Whether `values` (in 0..1, independent) show, with an error of at most `delta`, that their mean exceeds `least`.
+def exceeds(values: Doubles, least: float, delta: float, horizon: int | None = None) -> bool:
+    """Whether `values` (in 0..1) show, with an error of at most `delta`, that a mean exceeds `least`: the mean of the
+    distribution that they come from or, with `horizon`, of the next so many values themselves.
 
-    A gambler who bets on each value in turn that it lies above `least`, with stakes set by the values before it, grows
-    rich by 1 / `delta` with probability at most `delta` when the mean does not exceed it.
+    A gambler who bets on each value in turn that it lies above what it is on average, with stakes set by the values
+    before it, grows rich by 1 / `delta` with probability at most `delta`. If all that is to come were `least` on
+    average, what a value is on average, given those before it, would follow from what is left of the whole sum.
     """
-    if not len(values) or not 0 < least < 1:
-        return len(values) > 0 and least <= 0
-    steps = np.arange(1, len(values) + 1)
-    means = (0.5 + np.cumsum(values)) / (steps + 1)
+    size = len(values)
+    if not size or not 0 < least < 1:
+        return size > 0 and least <= 0
+    steps = np.arange(1, size + 1)
+    sums = np.cumsum(values)
+    means = (0.5 + sums) / (steps + 1)
     spreads = (0.25 + np.cumsum((values - means) ** 2)) / (steps + 1)
     before = np.concatenate([[0.25], spreads[:-1]])
-    stakes = np.minimum(np.sqrt(2 * math.log(1 / delta) / (len(values) * before)), 0.75 / least)
-    return bool(np.cumsum(np.log1p(stakes * (values - least))).max() > math.log(1 / delta))
+    expected, weights, most = np.full(size, least), np.ones(size), 0.75 / least
+    if horizon is not None:
+        left = size + horizon - steps + 1
+        expected = (sums[-1] - sums + values + horizon * least) / left
+        weights, most = horizon / left, 0.75
+    stakes = np.minimum(weights * np.sqrt(2 * math.log(1 / delta) / (before * float(weights @ weights))), most)
+    return bool(np.cumsum(np.log1p(stakes * (values - expected))).max() > math.log(1 / delta))
 
 
 def routed(gains: Sequence[float] | Doubles, floor: Floor) -> npt.NDArray[np.bool_]:

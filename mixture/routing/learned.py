@@ -21,11 +21,15 @@ from mixture.routing.keyword import NOT_ITS_KIND, Fit, fit
 from mixture.routing.limits import limits_of, too_small
 from mixture.routing.objective import Aim, Candidate, Choice, choose, two_way
 from mixture.routing.predictor import Record
+from mixture.routing.priors import of_its_field
+from mixture.routing.semantic import ALIKE, likeness
 from mixture.routing.signals import Signals, read
 from mixture.routing.storage import PredictorError
 from mixture.tokens import prompt_tokens
 from mixture.types import IDLE, ExpertCard, Loads, Price, Query, Route
 
+WELL_KNOWN = 1_000
+"""Outcomes from which on an expert's card is not looked at: a twentieth of its prior would be left."""
 _UNRECORDED = Record(0, nan)
 
 
@@ -73,7 +77,7 @@ class LearnedRouter:
         seen = read(query)
         found = seen.topic
         qualities = self._qualities(query)
-        field = self._field(query, cards, loads or {}, found, qualities)
+        field = self._field(query, cards, loads or {}, seen, qualities)
         choice, promised = self._chosen(query, field, qualities)
         behind = tuple(one.name for one in field.candidates if not one.available and one.name not in choice.order)
         signals = _signals(seen, field, choice) | {
@@ -98,13 +102,14 @@ class LearnedRouter:
         query: Query,
         cards: Sequence[ExpertCard],
         loads: Loads,
-        found: Topic,
+        seen: Signals,
         qualities: npt.NDArray[np.float64],
     ) -> _Field:
         prompt = prompt_tokens(query)
-        predicted = self._calibration.predictor.blended(qualities, cards, [self._prior(card) for card in cards])
+        priors = [self._prior(card) + self._of_its_field(card, seen) for card in cards]
+        predicted = self._calibration.predictor.blended(qualities, cards, priors)
         made = {card.name: self._candidate(card, query, prompt, loads, predicted[card.name]) for card in cards}
-        fits = {card.name: fit(card, found) for card in cards}
+        fits = {card.name: fit(card, seen.topic) for card in cards}
         exact = [card.name for card in cards if fits[card.name].narrow and not fits[card.name].useless]
         reasons = {card.name: reason for card in cards if (reason := _unfit(card, fits[card.name], prompt))}
         weighed = [card for card in cards if card.name not in reasons and card.name not in exact]
@@ -128,6 +133,13 @@ class LearnedRouter:
         if card.price not in self._priors:
             self._priors[card.price] = self._calibration.predictor.prior(card)
         return self._priors[card.price]
+
+    def _of_its_field(self, card: ExpertCard, seen: Signals) -> float:
+        """What the request's likeness to a card adds to the prior that its price gives, while that prior counts."""
+        if self._records.get(card.name, _UNRECORDED).rows >= WELL_KNOWN:
+            return 0.0
+        own = fit(card, seen.topic, seen.reading.domain)
+        return of_its_field(own.score > 0, own.general, likeness(seen.reading.vector, card), ALIKE)
 
     def _chosen(
         self, query: Query, field: _Field, qualities: npt.NDArray[np.float64]

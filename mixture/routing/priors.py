@@ -25,6 +25,9 @@ UNSURE = 0.65
 """The predicted quality below which it does too."""
 HIGH_STAKES = ("medical", "legal", "health", "law")
 """Kinds of task in which a wrong answer does harm."""
+FIELD = 0.06
+"""What an expert of a field is expected to be better at in it than others of its price, by judgement; and, half as
+much, worse at what is not its field. Small beside what a price says, for cards are written by their owners."""
 STAKES = 20.0
 """How many times more a good answer is worth there."""
 
@@ -44,6 +47,16 @@ def prior_quality(card: ExpertCard, hard: float) -> float:
     price = REFERENCE if card.price is None else (card.price.input + card.price.output) / 2
     priced = math.log10(min(DEAREST, max(CHEAPEST, price)) / REFERENCE)
     return 1 / (1 + math.exp(-(EASY - STEP * hard + SLOPE * priced)))
+
+
+def of_its_field(suited: bool, general: bool, alike: float, least: float) -> float:
+    """What a card says of an expert's quality on a request beyond its price: whether it is `suited` by its skills, how
+    much `alike` the request is to a text of the card (a cosine, which counts from `least` on), or that the card names a
+    field and the request is of another one.
+    """
+    if suited or alike >= least:
+        return FIELD * min(1.0, max(0.5, alike) + least)
+    return 0.0 if general else -FIELD / 2
 
 
 def stakes(signals: Mapping[str, Any], domains: tuple[str, ...] | None = None) -> float:

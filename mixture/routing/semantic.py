@@ -88,6 +88,11 @@ def _nearest(texts: Floats, vector: Floats) -> float:
     return float((texts @ vector).max()) if len(texts) else 0.0
 
 
+def likeness(vector: Floats, card: ExpertCard) -> float:
+    """The largest cosine between a request's static `vector` and a text of `card`; 0 for a card that says nothing."""
+    return _nearest(_static(texts_of(card)), vector)
+
+
 def texts_of(card: ExpertCard) -> tuple[str, ...]:
     """What a card says of the requests that suit its expert; general skills say nothing."""
     skills = tuple(skill for skill in card.skills if skill.lower() not in GENERAL)

@@ -1,8 +1,11 @@
 """`python -m benchmarks.routing --log` on logs of many shapes: it gives the figures, or says what is wrong."""
 
 import json
+from decimal import Decimal
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import routing
@@ -71,3 +74,54 @@ def test_a_log_that_can_t_be_measured_is_named(tmp_path, content, says):
     path.write_text(content)
     with pytest.raises(SystemExit, match=says):
         routing.main(["--quick", "--log", str(path)])
+
+
+PROMPTS = [f"question {number} about {'xyz'[number % 3]}" for number in range(20) for _ in "ab"]
+EXPERTS = ["a", "b"] * 20
+RIGHT = [number % 3 == 0 for number in range(40)]
+TABLES = {
+    "truths": {"prompt": PROMPTS, "expert": EXPERTS, "score": RIGHT},
+    "numbers as text": {"prompt": PROMPTS, "expert": EXPERTS, "score": [str(float(one)) for one in RIGHT]},
+    "decimals": {
+        "prompt": PROMPTS,
+        "expert": EXPERTS,
+        "score": [Decimal(one) for one in RIGHT],
+        "cost_usd": [Decimal(one) for one in [1, 2] * 20],
+    },
+    "names that are numbers": {
+        "item": [number // 2 for number in range(40)],
+        "prompt": PROMPTS,
+        "expert": [1, 2] * 20,
+        "correct": RIGHT,
+    },
+    "words of a dictionary": {
+        "prompt": pa.array(PROMPTS).dictionary_encode(),
+        "expert": pa.array(EXPERTS).dictionary_encode(),
+        "score": pa.array([float(one) for one in RIGHT], pa.float16()),
+        "cost_usd": pa.array([1, 2] * 20, pa.int8()),
+    },
+    "messages": {
+        "prompt": [[{"role": "system", "content": "s"}, {"role": "user", "content": text}] for text in PROMPTS],
+        "expert": EXPERTS,
+        "score": [float(one) for one in RIGHT],
+    },
+    "some costs": {
+        "prompt": PROMPTS,
+        "expert": EXPERTS,
+        "score": RIGHT,
+        "cost_usd": [0.1, 0.3, None, None] * 10,
+        "split": ["train"] * 30 + ["validation"] * 10,
+    },
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_any_table_is_measured(kind, tmp_path, capsys):
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table(TABLES[kind]), path)
+    routing.main(["--quick", "--log", str(path)])
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert found.keys() >= KEYS
+    assert found["accuracy"] <= found["oracle"] + 1e-9
+    assert found["rows"] == 20
+    assert (found["cost_usd"] is None) == ("cost_usd" not in TABLES[kind])

@@ -49,6 +49,31 @@ def test_the_test_errs_as_seldom_as_it_says():
     assert right > 150
 
 
+@pytest.mark.parametrize("horizon", [100, 300, 3_000])
+def test_the_test_for_the_next_values_counts_their_own_chance(horizon):
+    """The values of a population in random order: how often those to come lie below what was certified of them."""
+    rng = np.random.default_rng(3)
+    certified = wrong = 0
+    for _ in range(600):
+        drawn = (rng.random(300 + horizon) < 0.6).astype(float)
+        known, new = drawn[:300], drawn[300:]
+        certified += exceeds(known, 0.52, 0.05, horizon)
+        wrong += exceeds(known, 0.52, 0.05, horizon) and new.mean() < 0.52
+    assert wrong <= 600 * 0.05
+    assert certified > (100 if horizon > 100 else 10)
+
+
+def test_the_next_values_are_promised_less_than_the_long_run_and_many_of_them_nearly_as_much():
+    values = (np.random.default_rng(1).random(2_000) < 0.7).astype(float)
+    grid = np.arange(0.5, 0.7, 0.001)
+
+    def most(horizon):
+        return max(least for least in grid if exceeds(values, least, 0.05, horizon))
+
+    assert most(500) < most(2_000) < most(1_000_000) <= most(None) + 0.001
+    assert most(None) - most(1_000_000) < 0.002
+
+
 def test_quality_outside_zero_and_one_is_refused():
     with pytest.raises(ValueError, match="quality"):
         calibrate([0.1], [1.0], [1.0], 1.5)

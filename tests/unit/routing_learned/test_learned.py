@@ -13,6 +13,7 @@ from mixture.routing.calibration import Calibration, Held, nothing_held
 from mixture.routing.fallback import Missing
 from mixture.routing.keyword import NOT_ITS_KIND
 from mixture.routing.learned import LearnedRouter
+from mixture.routing.priors import FIELD
 from mixture.routing.storage import PredictorError
 from mixture.types import ExpertCard, Limits, Load, Message, Price, Query, Sampling
 
@@ -220,3 +221,40 @@ async def test_experts_that_nothing_was_learned_of_are_routed_by_keywords(predic
     found = await make_router(RouterConfig(file=str(path))).route(query(PROOF), (other,))
     assert found.experts == ("other",)
     assert "knows none of these experts" in found.why
+
+
+LAW = "Can my landlord terminate the tenancy contract without notice? Cite the statute."
+JURIST = ExpertCard("jurist", "openai", skills=("law",), price=Price(1, 4))
+AUTHOR = ExpertCard("author", "openai", skills=("creative", "storytelling"), price=Price(1, 4))
+PLAIN = ExpertCard("plain", "openai", skills=("general",), price=Price(1, 4))
+BY_EXAMPLE = ExpertCard("by example", "openai", examples=("May a landlord end a tenancy contract?",), price=Price(1, 4))
+
+
+async def test_a_new_expert_is_expected_to_be_better_in_the_field_of_its_card(router):
+    cards = (*CARDS, JURIST, AUTHOR, PLAIN, BY_EXAMPLE)
+    asked = {text: await router.route(query(text), cards) for text in (LAW, POEM)}
+    quality = {(text, card.name): entry(found, card.name)["quality"] for text, found in asked.items() for card in cards}
+    assert quality[LAW, "jurist"] > quality[LAW, "plain"] > quality[LAW, "author"]
+    assert quality[LAW, "by example"] > quality[LAW, "plain"]
+    assert quality[POEM, "author"] > quality[POEM, "plain"] > quality[POEM, "jurist"]
+    assert quality[POEM, "by example"] == quality[POEM, "plain"]
+    assert quality[LAW, "jurist"] - quality[LAW, "author"] <= 1.5 * FIELD + 1e-9
+    alone = await router.route(query(LAW), (*CARDS, JURIST, PLAIN))
+    assert alone.experts.index("jurist") < alone.experts.index("plain")
+
+
+async def test_what_is_recorded_of_an_expert_counts_more_than_its_card(predictor):
+    """With 240 outcomes a sixth of what the card says is left, with very many nothing."""
+    jurist = replace(CHEAP, skills=("law",))
+
+    async def moved(rows):
+        records = tuple(replace(record, rows=rows) for record in predictor.records)
+        known = Calibration(replace(predictor, records=records), nothing_held(predictor), "v1")
+        routes = [
+            await LearnedRouter(known, RouterConfig()).route(query(LAW), (card, DEAR)) for card in (jurist, CHEAP)
+        ]
+        one, other = (entry(found, "cheap")["quality"] for found in routes)
+        return one - other
+
+    assert 0 < await moved(240) < FIELD / 4
+    assert await moved(100_000) == 0

@@ -26,7 +26,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 import yaml
 
-from benchmarks.reporting import finish, need, options, progress, table
+from benchmarks.reporting import progress, table
 from mixture.routing import subjects
 from mixture.routing.keyword import KeywordRouter
 from mixture.routing.subject_fitting import fit
@@ -87,11 +87,9 @@ def clinc(folder: Path, quick: bool) -> dict[str, Any]:
     columns = pq.read_table(folder / CLINC).to_pydict()
     splits = {name: _split(columns, name) for name in ("train", "val", "test")}
     splits["strange"] = _split(columns, "test", outside=True)
-    train = splits["train"]
     if quick:
-        kept = np.random.default_rng(0).permutation(len(train[0]))[: 2 * QUICK]
-        train = tuple([column[place] for place in kept] for column in train)
-    texts, intents, domains = train
+        splits = {name: _few(split, QUICK if name == "train" else QUICK // 2) for name, split in splits.items()}
+    texts, intents, domains = splits["train"]
     progress("CLINC150: domains")
     learned = fit(texts, domains)
     guesses = [learned.guess(text) for text in splits["test"][0]]
@@ -142,6 +140,12 @@ def _split(columns: dict[str, list[str]], name: str, outside: bool = False) -> t
     return tuple([columns[column][place] for place in rows] for column in ("text", "intent", "domain"))
 
 
+def _few(split: tuple[list[str], ...], most: int) -> tuple[list[str], ...]:
+    """At most so many rows of a split, the same ones each time."""
+    kept = np.random.default_rng(0).permutation(len(split[0]))[:most]
+    return tuple([column[place] for place in kept] for column in split)
+
+
 def outside(name: str, score: Any, splits: dict[str, Any]) -> dict[str, Any]:
     """How well `score` tells what is in scope (high) from what is not."""
     known, strange = (np.array([score(text) for text in splits[split][0]]) for split in ("test", "strange"))
@@ -186,13 +190,7 @@ def interval(right: Doubles) -> list[float]:
     return [round(float(value), 4) for value in np.quantile(means, (0.025, 0.975))]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, keep."""
-    chosen = options(__doc__, data=True).parse_args(arguments)
-    need(chosen.data, QUESTIONS, CLINC)
-    result = twins() | mmlupro(chosen.data, chosen.quick) | clinc(chosen.data, chosen.quick)
-    finish("domains", result, save=chosen.save)
-
-
-if __name__ == "__main__":
-    main()
+def domains(folder: Path, quick: bool) -> dict[str, Any]:
+    """All of it."""
+    progress("domains and languages")
+    return twins() | mmlupro(folder, quick) | clinc(folder, quick)
