@@ -88,7 +88,7 @@ def clinc(folder: Path, quick: bool) -> dict[str, Any]:
     splits = {name: _split(columns, name) for name in ("train", "val", "test")}
     splits["strange"] = _split(columns, "test", outside=True)
     if quick:
-        splits = {name: _few(split, QUICK if name == "train" else QUICK // 2) for name, split in splits.items()}
+        splits = {name: _few(split, QUICK if name == "train" else QUICK // 3) for name, split in splits.items()}
     texts, intents, domains = splits["train"]
     progress("CLINC150: domains")
     learned = fit(texts, domains)

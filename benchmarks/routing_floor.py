@@ -15,7 +15,7 @@ from mixture.routing import floor, review
 from mixture.routing.calibration import Calibration, Floats, Held
 from mixture.routing.fitting import TUNED_ROWS
 
-QUALITY, SPLITS = 0.95, 200
+QUALITY, SPLITS, QUICK_SPLITS = 0.95, 200, 50
 KINDS = {"": (0.5, True), "_long_run": (0.2, False), "_long_run_half": (0.5, False)}
 """The part of the rows that a promise is calibrated on, the rest being what comes next, and whether it is made for so
 many next requests. The long run is many more requests than were calibrated on; over as many, their own chance, which it
@@ -24,20 +24,21 @@ does not promise, breaks it more often.
 _SHOWN = ("the next requests, as many", "the long run, four times as many", "the long run, over as many")
 
 
-def quality_floor(prompts: Prompts) -> dict[str, Any]:
+def quality_floor(prompts: Prompts, quick: bool) -> dict[str, Any]:
     """How often "95% of the strong model's quality" is kept, over random splits of MMLU."""
     progress("the quality floor")
     order = np.random.default_rng(99).permutation(len(prompts.log))
     train, rest = order[:LABELS], order[LABELS:]
     gains = ours(prompts, train, rest)
     weak, strong = prompts.log.scores[rest].T
+    splits = QUICK_SPLITS if quick else SPLITS
     result: dict[str, Any] = {}
     rows = []
     for shown, (name, (part, far)) in zip(_SHOWN, KINDS.items(), strict=True):
-        kept, calls = _splits(gains, weak, strong, part, far)
+        kept, calls = _splits(gains, weak, strong, splits, part, far)
         result |= {f"floor{name}_kept": round(kept, 4), f"floor{name}_strong_share": round(calls, 4)}
         rows.append((shown, f"{kept:.3f}", f"{calls:.3f}"))
-    table("Floor of 95%, 200 splits (promise: kept in 0.95)", ("promised for", "kept", "strong share"), rows)
+    table(f"Floor of 95%, {splits} splits (promise: kept in 0.95)", ("promised for", "kept", "strong share"), rows)
     return result
 
 
@@ -47,10 +48,10 @@ def _divided(size: int, part: float, seed: int) -> tuple[Places, Places]:
     return order[: int(part * size)], order[int(part * size) :]
 
 
-def _splits(gains: Doubles, weak: Doubles, strong: Doubles, part: float, far: bool) -> tuple[float, float]:
-    """Over 200 splits: how often the floor was kept on the test rows, and the mean share of strong calls."""
+def _splits(gains: Doubles, weak: Doubles, strong: Doubles, splits: int, part: float, far: bool) -> tuple[float, float]:
+    """Over so many splits: how often the floor was kept on the test rows, and the mean share of strong calls."""
     kept, calls = [], []
-    for seed in range(SPLITS):
+    for seed in range(splits):
         known, new = _divided(len(gains), part, seed)
         rule = floor.calibrate(gains[known], weak[known], strong[known], QUALITY, horizon=len(new) if far else None)
         cheap = floor.routed(gains[new], rule)
@@ -66,7 +67,7 @@ def many_floor(folder: Path, quick: bool) -> dict[str, Any]:
     progress("the quality floor among all models")
     log = recorded.mmlupro(folder)
     if quick:
-        log = sample(log, 1_500)
+        log = sample(log, 900)
     order = np.random.default_rng(5).permutation(len(log))
     third = len(log) // 3
     prompts = Prompts(log, QUICK_TUNED if quick else TUNED_ROWS)
@@ -82,20 +83,23 @@ def many_floor(folder: Path, quick: bool) -> dict[str, Any]:
     columns = list(rule.columns)
     predicted, scores = held.of(columns)
     costs = log.costs[rest][:, columns]
+    splits = QUICK_SPLITS if quick else SPLITS
     result: dict[str, Any] = {"many_floor_experts": len(columns)}
     rows = []
     for shown, (name, (part, far)) in zip(_SHOWN, KINDS.items(), strict=True):
-        kept, spent = _ladders(predicted, scores, costs, part, far)
+        kept, spent = _ladders(predicted, scores, costs, splits, part, far)
         result |= {f"many_floor{name}_kept": round(kept, 4), f"many_floor{name}_cost_share": round(spent, 4)}
         rows.append((shown, f"{kept:.3f}", f"{spent:.3f}"))
-    title = f"Floor of 95% of {rule.strong}, {len(columns)} of {len(log.experts)} models on the ladder, 200 splits"
+    title = f"Floor of 95% of {rule.strong}, {len(columns)} of {len(log.experts)} models on the ladder, {splits} splits"
     table(title, ("promised for", "kept", "cost, share of the strong one's"), rows)
     return result
 
 
-def _ladders(predicted: Floats, scores: Floats, costs: Doubles, part: float, far: bool) -> tuple[float, float]:
+def _ladders(
+    predicted: Floats, scores: Floats, costs: Doubles, splits: int, part: float, far: bool
+) -> tuple[float, float]:
     kept, spent = [], []
-    for seed in range(SPLITS):
+    for seed in range(splits):
         known, new = _divided(len(scores), part, seed)
         found = floor.ladder(predicted[known], scores[known], QUALITY, horizon=len(new) if far else None)
         picked = floor.climbed(predicted[new], found.threshold)

@@ -18,7 +18,7 @@ def many_models(folder: Path, quick: bool) -> dict[str, Any]:
     """All models of MMLU-Pro as experts, by cost and accuracy against the best single one."""
     progress("MMLU-Pro with all models")
     log = recorded.mmlupro(folder)
-    prompts = Prompts(sample(log, 800), QUICK_TUNED) if quick else Prompts(log)
+    prompts = Prompts(sample(log, 600), QUICK_TUNED) if quick else Prompts(log)
     found = frontier(prompts, 2 if quick else 5, QUICK_RESAMPLES if quick else RESAMPLES)
     report(found, "MMLU-Pro, all models as experts")
     return {f"mmlupro_{name}": value for name, value in found.items()}
