@@ -7,8 +7,10 @@ import typer
 from commands.ab import ab
 from commands.ask import ask
 from commands.calibrate import calibrate
+from commands.costs import costs
 from commands.evaluate import evaluate
 from commands.explain import explain
+from commands.keys import keys
 from commands.models import models
 from commands.replay import replay
 from commands.serve import serve
@@ -26,9 +28,10 @@ app = typer.Typer(
         "Start with [bold]mixture serve[/], then ask: [bold]mixture ask 'What is 15% of 80?'[/]"
     ),
 )
-for command in (serve, ask, explain, models, validate, simulate, calibrate, evaluate, replay):
+for command in (serve, ask, explain, models, validate, simulate, calibrate, evaluate, replay, costs):
     app.command()(command)
 app.add_typer(ab, name="ab")
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ from mixture.assembly import discovered
 from mixture.catalogue import resolve
 from mixture.config import Config, EngineConfig, ExpertConfig, parse
 from mixture.keys import with_keys
+from mixture.ledger import folder_of, url_of
 from mixture.providers import Context, create
 from mixture.types import Expert, ExpertCard
 
@@ -56,7 +57,7 @@ def build(args: dict[str, Any]) -> Application:
         },
         parts={
             "retrieval": retrieval,
-            "ledger": _deployment(LedgerActor, "ledger", AT_ONCE, num_replicas=1).bind(),
+            "ledger": _ledger(config),
             **{name: _part(name, config, retrieval) for name in config.hosted},
             **_desk(config),
         },
@@ -64,6 +65,12 @@ def build(args: dict[str, Any]) -> Application:
     # The gateway sheds load by itself, with an error that clients understand: Serve's own limit lies above its.
     limit = 2 * config.server.max_concurrent_requests
     return _deployment(Gateway, "gateway", limit).bind(config, parts)
+
+
+def _ledger(config: Config) -> Application:
+    """The ledger: one replica, whatever is configured for others."""
+    deployment = _deployment(LedgerActor, "ledger", AT_ONCE, num_replicas=1)
+    return deployment.bind(url_of(config.ledger, os.environ))
 
 
 def _desk(config: Config) -> dict[str, Application]:
@@ -92,7 +99,9 @@ def _deployment(hosted: Any, name: str, at_once: int, **more: Any) -> serve.Depl
 
 def _resolved(config: Config) -> Config:
     """With keys and addresses from this process's environment, so that replicas on other nodes need none of it."""
-    return config.model_copy(update={"experts": tuple(resolve(expert, os.environ) for expert in config.experts)})
+    experts = tuple(resolve(expert, os.environ) for expert in config.experts)
+    ledger = config.ledger.model_copy(update={"journal": str(folder_of(config.ledger, os.environ).absolute())})
+    return config.model_copy(update={"experts": experts, "ledger": ledger})
 
 
 def _expert(config: Config, expert: ExpertConfig, retrieval: Application) -> Application:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from mixture.counters import Sums
 from mixture.errors import ExpertUnavailable, MixtureError, Overloaded, StreamBroken
 from mixture.experiments import Mirrored, Status
 from mixture.feedback import Note, Receipt, Remembered
+from mixture.ledger.reports import Answered, Told
 from mixture.providers.vllm import UnhostedEngine
 from mixture.routing.calibration import Calibration
 from mixture.streams import stopped
@@ -47,6 +48,9 @@ logger = logging.getLogger("mixture.remote")
 
 PATIENCE = 1.0
 """Seconds that a hosted decomposer has, which takes a millisecond or two; then its caller's own rules decide."""
+
+HANGING = 30.0
+"""Seconds after which a process that gives no answer to what takes milliseconds is taken to hang."""
 
 Handle = Any
 """A `ray.serve.handle.DeploymentHandle` (its own types say nothing about the methods behind it)."""
@@ -162,6 +166,16 @@ class RemoteEngine(RemoteExpert):
         self._starts.reported(load.start_s)
 
 
+@asynccontextmanager
+async def _soon(what: str) -> AsyncGenerator[None, None]:
+    """Raises Overloaded when what is done inside takes longer than it ever should: its process may hang."""
+    try:
+        async with asyncio.timeout(HANGING):
+            yield
+    except TimeoutError:
+        raise Overloaded(f"the {what} does not answer", retry_after=1.0) from None
+
+
 class RemoteRouter:
     """A router behind a handle to `deployments.router.HostedRouter`."""
 
@@ -252,8 +266,22 @@ class RemoteLedger:
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
 
+    async def report(self, told: Told) -> Answered:
+        """See `mixture.ledger.LedgerHost`."""
+        async with _soon("ledger"):
+            answer: Answered = await _called("ledger", self._handle.report.remote(told))
+        return answer
+
+    async def usage(
+        self, caller: str | None, by: Sequence[str], since: str | None, until: str | None
+    ) -> list[dict[str, Any]]:
+        """See `mixture.ledger.LedgerHost`."""
+        call = self._handle.usage.remote(caller, list(by), since, until)
+        rows: list[dict[str, Any]] = await _called("ledger", call)
+        return rows
+
     async def tell(self, who: str, sums: Sums) -> Sums:
-        """See `mixture.counters.Tally`."""
+        """See `mixture.ledger.LedgerHost`."""
         total: Sums = await _called("ledger", self._handle.tell.remote(who, sums))
         return total
 
@@ -310,9 +338,10 @@ class Hosted:
         return None if handle is None else RemoteFeedback(handle)
 
     @property
-    def ledger(self) -> RemoteLedger:
+    def ledger(self) -> RemoteLedger | None:
         """The one ledger."""
-        return RemoteLedger(self.parts["ledger"])
+        handle = self.parts.get("ledger")
+        return None if handle is None else RemoteLedger(handle)
 
     def warm(self) -> None:
         """Have the embedder's model loaded and the documents indexed now, without waiting for it."""
@@ -325,7 +354,7 @@ class Hosted:
         experts = self._experts()
         experts |= {name: UnhostedEngine(self.cards[name], why) for name, why in self.unplaced.items()}
         retriever = RemoteRetriever(self.parts["retrieval"])
-        return Hosts(experts=experts, retriever=retriever, embedder=self.embedder, **parts)
+        return Hosts(experts=experts, retriever=retriever, embedder=self.embedder, ledger=self.ledger, **parts)
 
     def _experts(self) -> dict[str, Expert]:
         made: dict[str, Expert] = {}

@@ -10,6 +10,7 @@ from typing import Any
 
 from mixture.aggregation import make_aggregator, make_scorer
 from mixture.config import Config, ConfigError, ExpertConfig
+from mixture.ledger import Book, LedgerHost, Recorder, folder_of
 from mixture.planning import LLMDecomposer, RuleDecomposer
 from mixture.providers import Context, create
 from mixture.retrieval.relevant import Relevant
@@ -34,6 +35,7 @@ class Hosts:
     aggregator: Aggregator | None = None
     retriever: Retriever | None = None
     embedder: Embedder | None = None
+    ledger: LedgerHost | None = None
 
 
 def assemble(
@@ -54,6 +56,17 @@ def assemble(
         embedder=hosts.embedder,
     )
     return config, panel
+
+
+def recording(
+    config: Config, *, hosts: Hosts | None = None, environ: Mapping[str, str] | None = None
+) -> Recorder | None:
+    """Who enters calls into the ledger; None when there is none, as in a library that was told of no database."""
+    environ = os.environ if environ is None else environ
+    host = hosts.ledger if hosts is not None else None
+    if config.ledger.url == "off" or (host is None and config.ledger.url is None):
+        return None
+    return Recorder(host or Book(config.ledger.url), folder_of(config.ledger, environ), config.ledger)
 
 
 def _retriever(config: Config, hosts: Hosts) -> Retriever:

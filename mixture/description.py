@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from mixture.config import AliasConfig, Config, StrategyOptions
@@ -13,20 +14,25 @@ if TYPE_CHECKING:
     from mixture.models import Models
 
 
-def describe(config: Config, models: Models, panel: Panel) -> dict[str, Any]:
-    """Experts, strategies and aliases, with what each is and whom it may ask."""
+def describe(config: Config, models: Models, panel: Panel, names: Collection[str] | None = None) -> dict[str, Any]:
+    """Experts, strategies and aliases, with what each is and whom it may ask; with `names` only those."""
+
+    def shown(name: str) -> bool:
+        return names is None or name in names
+
     return {
         "default": config.strategy,
-        "experts": {name: {**expert_facts(e.card), **_state(e)} for name, e in panel.experts.items()},
+        "experts": {name: {**expert_facts(e.card), **_state(e)} for name, e in panel.experts.items() if shown(name)},
         "strategies": {
             name: {
                 "description": _first_line(make.__doc__),
                 "options": _options(config.strategies.get(name)),
-                "experts": sorted(models.names[name].experts),
+                "experts": sorted(filter(shown, models.names[name].experts)),
             }
             for name, make in STRATEGIES.items()
+            if shown(name)
         },
-        "aliases": {name: _alias(alias) for name, alias in config.aliases.items()},
+        "aliases": {name: _alias(alias) for name, alias in config.aliases.items() if shown(name)},
     }
 
 

@@ -7,6 +7,7 @@
     ├── Forbidden               403  this key may not
     ├── UnknownModel            404  ask for another model
     ├── BudgetExceeded          402  stop
+    ├── TooManyRequests         429  this key may ask again later
     ├── DeadlineExceeded        504  allow more time
     ├── Overloaded              503  come back later
     ├── ExpertUnavailable       502  try another expert
@@ -104,6 +105,14 @@ class BudgetExceeded(MixtureError):
     status = 402
     type = "budget_exceeded"
     default_code = "budget_exceeded"
+
+
+class TooManyRequests(MixtureError):
+    """The key's requests or tokens of this minute are used up, or its places for requests at once."""
+
+    status = 429
+    type = "rate_limit_error"
+    default_code = "rate_limit_exceeded"
 
 
 class DeadlineExceeded(MixtureError):

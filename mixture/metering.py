@@ -11,19 +11,59 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from mixture.counters import count
 from mixture.envelope import Envelope
-from mixture.types import LOCAL, Adjusted, Call, Caller, Emit, Event
+from mixture.types import LOCAL, Adjusted, Call, Caller, Emit, Event, ExpertCard, Query, Usage
 
 Span = tuple[float, float]
 """When a call began and ended, in seconds of `time.perf_counter`."""
+
+
+class Recording(Protocol):
+    """Who enters calls into the ledger; see `mixture.ledger.recorder`."""
+
+    def begin(self, card: ExpertCard, query: Query, meter: Meter, held: float | None, /) -> Any:
+        """Note a call that is about to be made, for which `held` US dollars were set aside."""
+        ...
+
+    def end(self, begun: Any, call: Call, cost_usd: float | None, /) -> None:
+        """Note how it ended."""
+        ...
+
+
+class Held(Protocol):
+    """Money held back for one call; see `mixture.ledger.purse`."""
+
+    usd: float
+
+    def settle(self, spent: float, /) -> None:
+        """The call has ended."""
+        ...
+
+
+class Paying(Protocol):
+    """Who pays for the calls of a request out of its key's budget; see `mixture.ledger.purse`."""
+
+    def capped(self, query: Query, /) -> Query:
+        """`query` with a maximum of tokens."""
+        ...
+
+    async def pay(self, card: ExpertCard, query: Query, /) -> Held:
+        """Hold back the most that the call may cost. Raises BudgetExceeded."""
+        ...
+
+    def cost(self, usage: Usage, known: float | None, /) -> float | None:
+        """What a call cost the key."""
+        ...
 
 
 @dataclass(slots=True)
 class Meter:
     """What one request took: its calls in the order in which they ended, when each was under way, what was changed of
     how it was to be answered, its envelope, where it has one, whose it is, and who is told of what happens meanwhile.
+    `experts` are the only ones that may be asked for it, None meaning all; `executed` is the strategy that runs.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -32,6 +72,11 @@ class Meter:
     envelope: Envelope | None = None
     caller: Caller = LOCAL
     emit: Emit | None = None
+    experts: frozenset[str] | None = None
+    recorder: Recording | None = None
+    purse: Paying | None = None
+    attempts: int = 0
+    executed: str = ""
 
 
 _meter: ContextVar[Meter | None] = ContextVar("mixture_meter", default=None)
@@ -45,6 +90,11 @@ def metered(into: Meter | list[Call]) -> Iterator[None]:
         yield
     finally:
         _meter.reset(token)
+
+
+def current() -> Meter | None:
+    """The meter of the request that is being answered."""
+    return _meter.get()
 
 
 def caller() -> Caller:

@@ -17,12 +17,14 @@ from mixture.dispatch.tool_loops import ToolLoops, staying
 from mixture.errors import InvalidQuery, MixtureError
 from mixture.estimation import Estimate, estimate
 from mixture.experiments import Experiments
+from mixture.ledger import NO_LIMITS, Recorder, Ticket, admit, remaining
 from mixture.metering import metered
 from mixture.models import NO_WISHES, Models, Target, Wishes
 from mixture.routing.reloading import follow, learned
+from mixture.scope import within_scope
 from mixture.streams import drive
 from mixture.trace import Trace
-from mixture.types import Answered, Completion, Emit, Event, Message, Panel, Query, Report
+from mixture.types import LOCAL, Answered, Caller, Completion, Emit, Event, Message, Panel, Query, Report
 
 if TYPE_CHECKING:
     from mixture.routing.calibration import Calibration
@@ -53,8 +55,9 @@ class Failure:
 class Mixture:
     """Experts, the strategies over them, and the names that they go by."""
 
-    def __init__(self, config: Config, panel: Panel) -> None:
+    def __init__(self, config: Config, panel: Panel, ledger: Recorder | None = None) -> None:
         self.config = config
+        self.ledger = ledger
         self.panel = panel
         self._loops = ToolLoops()
         self.models = Models(config, panel.experts)
@@ -74,7 +77,8 @@ class Mixture:
             config = parse(source)
         else:
             config = load(Path(source))
-        return cls(*assembly.assemble(config, **hosts))
+        ledger = assembly.recording(config, **hosts)
+        return cls(*assembly.assemble(config, **hosts), ledger)
 
     async def answer(
         self, asked: Asked, model: str = "auto", wishes: Wishes = NO_WISHES, *, trace: Trace | None = None
@@ -113,14 +117,32 @@ class Mixture:
 
         return drive(run, lambda completion: Answered(completion, trace.report(completion)))
 
-    async def estimate(self, asked: Asked, model: str = "auto", wishes: Wishes = NO_WISHES) -> Estimate:
+    async def estimate(
+        self, asked: Asked, model: str = "auto", wishes: Wishes = NO_WISHES, *, trace: Trace | None = None
+    ) -> Estimate:
         """What would be done for a request, why, and what it is likely to cost; no expert is asked.
 
         Raises InvalidQuery, UnknownModel, NoAnswer and BudgetExceeded.
         """
-        query, trace = _limited(as_query(asked), wishes), Trace()
+        query, trace = _limited(as_query(asked), wishes), trace or Trace()
         target, panel = self._begin(query, model, wishes, trace)
         return await estimate(model, target, query, panel)
+
+    async def admit(self, query: Query, model: str, wishes: Wishes, trace: Trace) -> tuple[Query, Ticket]:
+        """Let a request of `trace.caller` in: what it may come to cost is set aside, and `query` comes back with what
+        is left of the key's budget as its limit. The ticket is to be closed when the request is over.
+
+        Raises TooManyRequests, BudgetExceeded, UnknownModel, InvalidQuery, and Overloaded when the ledger is gone.
+        """
+        limits = NO_LIMITS if self.ledger is None else self.ledger.limits(trace.caller.id)
+        if self.ledger is None or limits is NO_LIMITS:
+            return query, Ticket()
+        target = self._target(model, wishes, query, trace)
+        query = _limited(query, wishes)
+        experts = self.models.able(target, query).values()
+        ticket = await admit(self.ledger, limits, query, trace, target.executed, target.options, experts)
+        left = None if ticket.purse is None else remaining(ticket.purse)
+        return narrowed(query, left, None), ticket
 
     def answer_sync(self, asked: Asked, model: str = "auto", wishes: Wishes = NO_WISHES) -> Answer:
         """`answer` for code that is not asynchronous. Clients are closed at its end."""
@@ -163,26 +185,37 @@ class Mixture:
         if self.config.router.file is not None:
             await follow(self.panel.router, self.config.router.file)
 
-    def describe(self) -> dict[str, Any]:
-        """What is configured and available: experts, strategies, aliases. Plain data, ready for JSON."""
-        return describe(self.config, self.models, self.panel)
+    def describe(self, caller: Caller = LOCAL) -> dict[str, Any]:
+        """What is configured and available to `caller`: experts, strategies, aliases. Plain data, ready for JSON."""
+        return describe(self.config, self.models, self.panel, caller.models)
 
     async def warm(self) -> None:
         """Start what first answers would wait for. Nothing is asked of an upstream."""
         await assembly.warm(self.panel)
 
     async def close(self) -> None:
-        """Close every expert's client; they open again when they are used again."""
+        """Enter what is left into the ledger, and close every expert's client; they open again when they are used."""
+        if self.ledger is not None:
+            await self.ledger.close()
         await assembly.close(self.panel)
 
     def _begin(self, query: Query, model: str, wishes: Wishes, trace: Trace) -> tuple[Target, Panel]:
-        trace.requested = model
-        trace.exposure = self.experiments.expose(model, query, trace.caller)
-        target = self.models.resolve(model if trace.exposure is None else trace.exposure.model, wishes)
-        trace.executed = target.executed
+        target = self._target(model, wishes, query, trace)
+        trace.requested, trace.executed, trace.recorder = model, target.executed, self.ledger
         panel = self.models.panel(target, query, self.panel)
         payable(narrowed(query, target.options.max_cost_usd, None), panel.experts.values())
         return target, panel
+
+    def _target(self, model: str, wishes: Wishes, query: Query, trace: Trace) -> Target:
+        """What the model stands for, for this caller; in an experiment what its arm stands for."""
+        if trace.exposure is None:
+            trace.exposure = self.experiments.expose(model, query, trace.caller)
+        arm = model if trace.exposure is None else trace.exposure.model
+        target = self.models.resolve(arm, wishes)
+        if trace.caller.models is not None:
+            target = within_scope(target, (model, arm), wishes, trace.caller.models, self.config)
+            trace.experts = frozenset(target.experts)
+        return target
 
     async def _run(self, target: Target, query: Query, panel: Panel, emit: Emit, trace: Trace) -> Completion:
         trace.emit = emit

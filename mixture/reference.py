@@ -22,6 +22,7 @@ from mixture.config import (
     ExperimentConfig,
     ExpertConfig,
     FeedbackConfig,
+    LedgerConfig,
     LimitsConfig,
     PriceConfig,
     Resilience,
@@ -47,6 +48,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("documents", DocumentsConfig),
     ("router", RouterConfig),
     ("feedback", FeedbackConfig),
+    ("ledger", LedgerConfig),
     ("decomposer", DecomposerConfig),
     ("aggregator", AggregatorConfig),
 )

@@ -17,6 +17,27 @@ def tokens(characters: int) -> int:
     return -(-characters // CHARACTERS)
 
 
+MOST_AROUND = 64
+"""Tokens that a protocol puts around a message or a tool at most."""
+MOST_IMAGE = 6_000
+"""Tokens of an image at most, of what providers publish for their largest ones."""
+
+
+def most_prompt_tokens(query: Query) -> int:
+    """The most tokens that the prompt of `query` can have: no tokenizer makes more of a text than it has bytes."""
+    size, images = 0, 0
+    for message in query.messages:
+        size += MOST_AROUND + len(message.text.encode())
+        images += len(message.images)
+        for call in message.tool_calls:
+            size += MOST_AROUND + len(call.name.encode()) + len(call.arguments.encode())
+    for tool in query.tools:
+        size += MOST_AROUND + len(f"{tool.name}{tool.description}{tool.parameters}".encode())
+    if query.response_format is not None:
+        size += MOST_AROUND + len(str(query.response_format).encode())
+    return size + MOST_IMAGE * images
+
+
 def prompt_tokens(query: Query) -> int:
     """About how many tokens the prompt of `query` has, tools and images included."""
     characters = images = 0

@@ -29,7 +29,6 @@ class Trace(Meter):
     """Filled while a request is answered, also when it fails."""
 
     requested: str = "auto"
-    executed: str = ""
     route: Route | None = None
     plan: Plan | None = None
     proposals: list[Proposed] = field(default_factory=list)

@@ -26,6 +26,7 @@ from deployments.http.gate import OPEN, Endpoint, Gate, Load
 from deployments.http.information import Information, add_information
 from deployments.http.metrics import Metrics, Teller, add_metrics
 from deployments.http.routes import ESTIMATES, SCHEMES, declare
+from deployments.http.usage import add_usage
 from deployments.http.websocket import ChatSocket
 from mixture import Mixture, __version__
 from mixture.api.models import ModelList
@@ -70,6 +71,8 @@ async def _living(
     log: AccessLog | None,
 ) -> AsyncIterator[None]:
     """The life of the application: `works` go on beside the requests until its end."""
+    if mixture.ledger is not None:
+        await mixture.ledger.start()
     app.openapi()  # made and kept now: it takes a while, and no request should wait for it
     information.ready = True
     working = [asyncio.create_task(work()) for work in works]
@@ -116,13 +119,14 @@ def create_app(
     """The whole application. Raises ValueError without a key.
 
     `embedder` None leaves `/v1/embeddings` out, `feedback` None what users say of answers; `teller` adds up what all
-    gateways have counted. `writes_ids` False leaves
-    the header x-request-id to whoever hosts the application (Ray Serve writes it by itself).
+    gateways have counted, without one the ledger does. `writes_ids` False leaves the header x-request-id to whoever
+    hosts the application (Ray Serve writes it by itself).
     """
     log = open_log(server.log, os.environ)
     models = ModelList(mixture.config, mixture.models, int(time.time()), embeds=embedder is not None)
     information = Information(mixture, models, feedback)
-    metrics = Metrics(teller)
+    ledger = mixture.ledger
+    metrics = Metrics(teller or (ledger.host if ledger is not None else None))
     desk = Feedback(feedback, mixture, server, mixture.config.feedback)
 
     works = (mixture.warm, desk.follow, mixture.follow, metrics.follow)
@@ -133,7 +137,10 @@ def create_app(
     declare(app)
     add_information(app, information)
     add_metrics(app, metrics)
+    add_usage(app, mixture)
     checked, load = Keys(keys), _counted(mixture, server)
+    if mixture.ledger is not None:
+        mixture.ledger.changed = checked.issue
     add_docs(app, checked)
     add_error_responses(app)
     app.gate = Gate(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from urllib.parse import urlsplit
 
+from mixture.ledger import Key
 from mixture.types import Caller
 
 COOKIE = "mixture_session"
@@ -15,9 +16,11 @@ Headers = Mapping[bytes, bytes]
 
 
 class Keys:
-    """The keys that open this server; only digests of them are held.
+    """The keys that open this server; only digests of them are held: those of the configuration, which are its owner's,
+    and those that were made with `mixture keys`.
 
-    Every comparison takes the same time, whichever key is sent and however many there are.
+    Every comparison with the former takes the same time, whichever key is sent and however many there are. The latter
+    are looked up by their digest: how long that takes tells nothing of a key.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -25,12 +28,18 @@ class Keys:
             raise ValueError("a server needs at least one key, and none may be empty")
         self._digests = [sha256(key.encode()).digest() for key in keys]
         self._tokens = [hmac.new(key.encode(), b"mixture docs cookie", sha256).hexdigest() for key in keys]
-        self._callers = [Caller(digest.hex()[:16], digest.hex()[:8]) for digest in self._digests]
+        self._callers = [Caller(digest.hex()[:16], digest.hex()[:8], owner=True) for digest in self._digests]
+        self._made: dict[str, Caller] = {}
+
+    def issue(self, keys: Sequence[Key]) -> None:
+        """Open the server to these keys that were made, as far as they hold, and to no others that were made before."""
+        self._made = {key.digest: _caller(key) for key in keys if key.revoked is None}
 
     def opens(self, key: bytes) -> Caller | None:
         """Whose key `key` is; None when it is none of the keys."""
-        place = _place(sha256(key).digest(), self._digests)
-        return None if place is None else self._callers[place]
+        digest = sha256(key)
+        place = _place(digest.digest(), self._digests)
+        return self._made.get(digest.hexdigest()) if place is None else self._callers[place]
 
     def cookie(self, key: bytes) -> str | None:
         """The cookie's value for `key`, which does not tell the key; None when `key` is none."""
@@ -49,6 +58,12 @@ class Keys:
             return None
         place = _place(token, [known.encode() for known in self._tokens])
         return None if place is None else self._callers[place]
+
+
+def _caller(key: Key) -> Caller:
+    models = None if key.models is None else frozenset(key.models)
+    collections = None if key.collections is None else frozenset(key.collections)
+    return Caller(key.id, key.name, models, collections)
 
 
 def _place(sent: bytes, known: Sequence[bytes]) -> int | None:

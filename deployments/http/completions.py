@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from deployments.http.connection import Receive, Send, Watch, read_body
 from deployments.http.errors import send_bytes
 from deployments.http.exchange import Exchange, report_headers
 from deployments.http.feedback import Feedback
+from deployments.http.limits import limit_headers
 from deployments.http.sse import Writer, send_stream
 from mixture import Mixture
 from mixture.api.anthropic_answers import MessageStream, encode_message
@@ -84,14 +85,23 @@ class Completions:
             exchange.prompt = asked.query.text
         try:
             with Watch(receive):
-                if asked.query.stream:
-                    await self._stream(exchange, asked, send)
-                else:
-                    await self._whole(exchange, asked, send)
+                await self._answered(exchange, asked, send)
         except MixtureError as error:
             self._told(exchange, asked, error.code or error.type)
             raise
         self._told(exchange, asked, exchange.error)
+
+    async def _answered(self, exchange: Exchange, asked: Asked, send: Send) -> None:
+        """Answer within what the key's limits let it take."""
+        try:
+            query, ticket = await self._mixture.admit(asked.query, asked.model, asked.wishes, exchange.trace)
+        finally:
+            exchange.limits = limit_headers(exchange, self._mixture)
+        try:
+            asked = asked if query is asked.query else replace(asked, query=query)
+            await (self._stream if query.stream else self._whole)(exchange, asked, send)
+        finally:
+            ticket.close()
 
     def _told(self, exchange: Exchange, asked: Asked, error: str | None) -> None:
         """Tell the desk what became of the request; a stream may fail in the middle and end like any other."""

@@ -27,7 +27,7 @@ class Estimates:
         exchange.model = asked.model
         if self._server.log_prompts:
             exchange.prompt = asked.query.text
-        found = await self._mixture.estimate(asked.query, asked.model, asked.wishes)
+        found = await self._mixture.estimate(asked.query, asked.model, asked.wishes, trace=exchange.trace)
         data = orjson.dumps(estimate_fields(found), default=str)
         exchange.status = 200
         await send_bytes(exchange.response_headers(b"application/json"), 200, data, send)

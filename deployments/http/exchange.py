@@ -42,6 +42,8 @@ class Exchange:
     writer: str | None = None
     """The expert whose answer it is, or several joined by "+"."""
     writes_id: bool = True
+    limits: HeaderList = field(default_factory=list)
+    """Headers that tell what is left of its key's limits."""
 
     @property
     def method(self) -> str:
@@ -65,7 +67,7 @@ class Exchange:
 
     def response_headers(self, content_type: bytes) -> HeaderList:
         """The headers that every answer has."""
-        headers: HeaderList = [(b"content-type", content_type)]
+        headers: HeaderList = [(b"content-type", content_type), *self.limits]
         if self.writes_id:
             headers.append((b"x-request-id", self.id.encode()))
         return headers

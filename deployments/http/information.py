@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
+from deployments.http.exchange import EXCHANGE, Exchange
 from mixture import Mixture, __version__
 from mixture.api.errors import ErrorBody
 from mixture.api.experiments import ExperimentPage, status_fields
 from mixture.api.models import ModelList
 from mixture.api.schemas import Health, ModelEntry, ModelPage, Strategies
 from mixture.feedback import FeedbackHost
+from mixture.types import Caller
 
 ERRORS: dict[int | str, dict[str, Any]] = {401: {"model": ErrorBody, "description": "No key, or a wrong one"}}
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ErrorBody, "description": "There is no such model"}}
@@ -28,17 +30,17 @@ class Information:
         self._models = models
         self._feedback = feedback
 
-    async def list_models(self) -> Response:
+    async def list_models(self, request: Request) -> Response:
         """Every name that can be sent as `model`, with what it can do."""
-        return _json(self._models.page())
+        return _json(self._models.page(_caller(request)))
 
-    async def get_model(self, model_id: str) -> Response:
+    async def get_model(self, request: Request, model_id: str) -> Response:
         """One of the models. The id may hold slashes and colons."""
-        return _json(self._models.one(model_id))
+        return _json(self._models.one(model_id, _caller(request)))
 
-    async def list_strategies(self) -> Response:
+    async def list_strategies(self, request: Request) -> Response:
         """What is configured and available: experts, strategies, aliases."""
-        described = self._mixture.describe()
+        described = self._mixture.describe(_caller(request))
         if self._feedback is not None:
             described["feedback"] = await self._feedback.facts()
         return _json(described)
@@ -75,6 +77,11 @@ def add_information(app: FastAPI, information: Information) -> None:
     for path in ("/health", "/livez", "/readyz"):  # some load balancers ask without wanting the body
         probe = information.live if path == "/livez" else information.is_ready
         app.add_api_route(path, probe, methods=["HEAD"], include_in_schema=False)
+
+
+def _caller(request: Request) -> Caller:
+    exchange: Exchange = request.scope[EXCHANGE]
+    return exchange.trace.caller
 
 
 def _json(value: Any, status: int = 200) -> Response:

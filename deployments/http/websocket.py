@@ -171,11 +171,15 @@ class _Conversation:
 
     async def _answer(self, run_id: str, asked: Asked, exchange: Exchange) -> None:
         query = replace(asked.query, request_id=exchange.id, session=self._exchange.session)
-        events = self._mixture.stream(query, asked.model, asked.wishes, trace=exchange.trace)
-        async with aclosing(events):
-            async for event in events:
-                exchange.told(event)
-                await self._say(run_id, event_fields(event, expose=asked.wishes.expose_proposals))
+        query, ticket = await self._mixture.admit(query, asked.model, asked.wishes, exchange.trace)
+        try:
+            events = self._mixture.stream(query, asked.model, asked.wishes, trace=exchange.trace)
+            async with aclosing(events):
+                async for event in events:
+                    exchange.told(event)
+                    await self._say(run_id, event_fields(event, expose=asked.wishes.expose_proposals))
+        finally:
+            ticket.close()
 
     def _part(self, run_id: str, asked: Asked) -> Exchange:
         """The run as a request of its own, for the log."""

@@ -11,8 +11,9 @@ from mixture.config import Config
 from mixture.description import expert_facts
 from mixture.errors import UnknownModel
 from mixture.models import Models, Target
+from mixture.scope import visible
 from mixture.strategies import STRATEGIES
-from mixture.types import Ability, Expert
+from mixture.types import LOCAL, Ability, Caller, Expert
 
 _ALWAYS = (
     "max_tokens",
@@ -43,25 +44,32 @@ class ModelList:
             for name in EMBEDDING_MODELS[:1]:
                 self._entries.setdefault(name, self._embedding(name))
 
-    def page(self) -> dict[str, Any]:
-        """The whole list: OpenAI's `data`, with what Anthropic's clients need to know that it is the last page."""
-        names = list(self._entries)
+    def page(self, caller: Caller = LOCAL) -> dict[str, Any]:
+        """What `caller` may use: OpenAI's `data`, and what tells Anthropic's clients that it is the last page."""
+        names = [name for name in self._entries if visible(name, caller.models)]
         return {
             "object": "list",
-            "data": list(self._entries.values()),
+            "data": [self._shown(name, caller) for name in names],
             "has_more": False,
             "first_id": names[0] if names else None,
             "last_id": names[-1] if names else None,
         }
 
-    def one(self, name: str) -> dict[str, Any]:
+    def one(self, name: str, caller: Caller = LOCAL) -> dict[str, Any]:
         """One entry, under the name that was asked for. Raises UnknownModel."""
         known = name.removeprefix("mixture/")
         if known in EMBEDDING_MODELS:
             known = EMBEDDING_MODELS[0]
-        if known not in self._entries:
+        if known not in self._entries or not visible(known, caller.models):
             raise UnknownModel(f"the model {name[:128]!r} does not exist; GET /v1/models lists all", param="model")
-        return {**self._entries[known], "id": name}
+        return {**self._shown(known, caller), "id": name}
+
+    def _shown(self, name: str, caller: Caller) -> dict[str, Any]:
+        """An entry without the experts that `caller` may not use."""
+        entry = self._entries[name]
+        if caller.models is None or entry["kind"] in ("alias", "embedding"):
+            return entry
+        return {**entry, "experts": [expert for expert in entry["experts"] if expert in caller.models]}
 
     def _entry(self, name: str, target: Target, config: Config) -> dict[str, Any]:
         experts = list(target.experts.values())

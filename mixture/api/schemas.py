@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class CallReport(BaseModel):
@@ -160,6 +160,31 @@ class FeedbackAnswer(BaseModel):
     learned: bool
     why: str
     version: str | None
+
+
+class UsageRow(BaseModel):
+    """Sums over calls, beside what they were summed up by (`day`, `key` with its `name`, `expert`, ...)."""
+
+    model_config = ConfigDict(extra="allow")
+    calls: int
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    cost_usd: float
+    """The sum of the known costs, in US dollars."""
+    unpriced: int
+    """Calls whose cost is not known."""
+    estimated: int
+    """Calls whose tokens the upstream did not report."""
+
+
+class UsageAnswer(BaseModel):
+    """What was asked and spent."""
+
+    object: Literal["list"]
+    data: list[UsageRow]
 
 
 class ModelEntry(BaseModel):

@@ -9,6 +9,7 @@ from mixture.config.engine import AutoscalingConfig, EngineConfig
 from mixture.config.experiment import ExperimentConfig
 from mixture.config.expert import ExpertConfig, PriceConfig, Resilience, ResilienceOverride, SamplingConfig
 from mixture.config.feedback import FeedbackConfig
+from mixture.config.ledger import LedgerConfig
 from mixture.config.loading import ConfigError, document, expand, load, mapping, parse, read
 from mixture.config.router import RouterConfig
 from mixture.config.schema import (
@@ -41,6 +42,7 @@ __all__ = [
     "ExpertConfig",
     "FeedbackConfig",
     "Hedge",
+    "LedgerConfig",
     "LimitsConfig",
     "OnPartial",
     "PriceConfig",

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from mixture.config.experiment import ExperimentConfig
 from mixture.config.expert import ExpertConfig, Name, Resilience
 from mixture.config.feedback import FeedbackConfig
+from mixture.config.ledger import LedgerConfig
 from mixture.config.router import RouterConfig
 from mixture.config.section import Positive, Section, Share
 
@@ -238,6 +239,8 @@ class Config(Section):
     """Who decides which experts a request goes to."""
     feedback: FeedbackConfig = FeedbackConfig()
     """What users say of answers, and what is learned from it."""
+    ledger: LedgerConfig = LedgerConfig()
+    """What calls cost, and keys with budgets."""
     decomposer: DecomposerConfig = DecomposerConfig()
     """Who takes requests apart."""
     aggregator: AggregatorConfig = AggregatorConfig()

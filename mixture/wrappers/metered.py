@@ -7,10 +7,11 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 from mixture.envelope import Hold, granted
 from mixture.errors import Declined, ExpertTimeout, ExpertUnavailable, MixtureError, StreamBroken
-from mixture.metering import adjusted, record
+from mixture.metering import Held, Meter, adjusted, current, record
 from mixture.streams import chunks
 from mixture.tokens import prompt_tokens, tokens
 from mixture.types import Adjusted, Call, Chunk, Expert, ExpertCard, Outcome, Query, Usage
@@ -41,7 +42,7 @@ class Metered(Wrapper):
     async def stream(self, query: Query) -> AsyncGenerator[Chunk, None]:
         """The answer of `inner`."""
         card = query.persona or self.card
-        query, hold = _paid(card, query)
+        query, booking = await _booked(card, query)
         attempt = _Attempt(time.perf_counter())
         try:
             async with aclosing(chunks(self.inner, query)) as stream:
@@ -58,8 +59,7 @@ class Metered(Wrapper):
             raise fault from None
         finally:
             call = attempt.call(card, query)
-            if hold is not None:
-                hold.settle(call.cost_usd or 0.0)
+            booking.settle(call)
             self.pace.note(call)
             self._began(call, query)
             record(call)
@@ -76,6 +76,53 @@ class Metered(Wrapper):
         kind = ExpertUnavailable if attempt.first is None else StreamBroken
         message = f"{name} failed ({type(error).__name__}); the server's log says how"
         return kind(message, code="expert_fault", expert=name)
+
+
+@dataclass(slots=True)
+class _Booking:
+    """What was held back and noted for one attempt."""
+
+    meter: Meter | None
+    hold: Hold | None = None
+    held: Held | None = None
+    entry: Any = None
+
+    def settle(self, call: Call | None) -> None:
+        """The attempt has ended as `call`; None: it was not made."""
+        cost = call.cost_usd if call is not None else 0.0
+        if self.hold is not None:
+            self.hold.settle(cost or 0.0)
+        meter = self.meter
+        if meter is None:
+            return
+        if call is not None and meter.purse is not None:
+            cost = meter.purse.cost(call.usage, cost)
+        if self.held is not None:
+            self.held.settle(cost or 0.0)
+        if call is not None and self.entry is not None and meter.recorder is not None:
+            meter.recorder.end(self.entry, call, cost)
+
+
+async def _booked(card: ExpertCard, query: Query) -> tuple[Query, _Booking]:
+    """The query as it may be asked, and what was held back and noted for it. Raises Declined where its key may not use
+    the expert, BudgetExceeded, and Overloaded when the ledger can't note it.
+    """
+    meter = current()
+    if meter is not None and meter.experts is not None and card.name not in meter.experts:
+        raise Declined(f"{card.name} is not among the models of this key", code="out_of_scope", expert=card.name)
+    purse = meter.purse if meter is not None else None
+    query, hold = _paid(card, query if purse is None else purse.capped(query))
+    booking = _Booking(meter, hold)
+    try:
+        if purse is not None:
+            booking.held = await purse.pay(card, query)
+        if meter is not None and meter.recorder is not None:
+            held = booking.held.usd if booking.held is not None else None
+            booking.entry = meter.recorder.begin(card, query, meter, held)
+    except BaseException:
+        booking.settle(None)
+        raise
+    return query, booking
 
 
 def _paid(card: ExpertCard, query: Query) -> tuple[Query, Hold | None]:

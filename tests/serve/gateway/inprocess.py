@@ -16,10 +16,11 @@ from mixture import Mixture
 from mixture.aggregation import make_aggregator, make_scorer
 from mixture.config import Config, parse
 from mixture.feedback import Desk
+from mixture.ledger import Recorder
 from mixture.planning import RuleDecomposer
 from mixture.providers.scripted import Counts, Scripted
 from mixture.routing import make_router
-from mixture.types import Panel
+from mixture.types import Expert, Panel
 from mixture.wrappers import wrap
 
 KEY, OTHER_KEY = "mx-test-key", "mx-other-key"
@@ -58,7 +59,7 @@ class Vectors:
         return [[float(len(text)), *([0.0] * 383)] for text in texts]
 
 
-def mixture_of(experts: Sequence[Scripted], config: Config) -> Mixture:
+def mixture_of(experts: Sequence[Expert], config: Config, ledger: Recorder | None = None) -> Mixture:
     """The experts behind their wrappers, and the parts that decide."""
     panel = Panel(
         {expert.card.name: wrap(expert, config.defaults) for expert in experts},
@@ -67,7 +68,7 @@ def mixture_of(experts: Sequence[Scripted], config: Config) -> Mixture:
         make_aggregator(None),
         make_scorer(),
     )
-    return Mixture(config, panel)
+    return Mixture(config, panel, ledger)
 
 
 def config_of(experts: Sequence[Scripted], **fields: object) -> Config:
