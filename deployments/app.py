@@ -28,7 +28,7 @@ from deployments.router import HostedRouter
 from mixture.assembly import discovered
 from mixture.catalogue import resolve
 from mixture.config import Config, EngineConfig, ExpertConfig, parse
-from mixture.keys import with_keys
+from mixture.keys import home, with_keys
 from mixture.ledger import folder_of, url_of
 from mixture.providers import Context, create
 from mixture.types import Expert, ExpertCard
@@ -98,10 +98,14 @@ def _deployment(hosted: Any, name: str, at_once: int, **more: Any) -> serve.Depl
 
 
 def _resolved(config: Config) -> Config:
-    """With keys and addresses from this process's environment, so that replicas on other nodes need none of it."""
+    """With keys, addresses and folders from this process's environment, so that replicas on other nodes need none of
+    it.
+    """
     experts = tuple(resolve(expert, os.environ) for expert in config.experts)
     ledger = config.ledger.model_copy(update={"journal": str(folder_of(config.ledger, os.environ).absolute())})
-    return config.model_copy(update={"experts": experts, "ledger": ledger})
+    folder = Path(config.batches.folder or home(os.environ) / "batches").absolute()
+    batches = config.batches.model_copy(update={"folder": str(folder)})
+    return config.model_copy(update={"experts": experts, "ledger": ledger, "batches": batches})
 
 
 def _expert(config: Config, expert: ExpertConfig, retrieval: Application) -> Application:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 from fastapi import FastAPI
 from ray import serve
@@ -10,6 +11,7 @@ from ray import serve
 from deployments.http.app import create_app
 from deployments.remote import Hosted
 from mixture import Mixture
+from mixture.batches import Batches
 from mixture.config import Config
 
 OBJECTS_BETWEEN_COLLECTIONS = 20_000
@@ -22,8 +24,8 @@ takes processor time that requests need."""
 class Gateway:
     """Runs strategies where the requests arrive, so that tokens cross no further process.
 
-    `config` is complete: discovery is done and `server.api_keys` is not empty. `hosted` says which experts and parts
-    run in deployments of their own; everything else is made here, in the replica.
+    `config` is complete: discovery is done, `server.api_keys` is not empty and `batches.folder` is set. `hosted` says
+    which experts and parts run in deployments of their own; everything else is made here, in the replica.
     """
 
     def __init__(self, config: Config, hosted: Hosted) -> None:
@@ -32,6 +34,7 @@ class Gateway:
         self._embedder = hosted.embedder
         self._feedback = hosted.feedback
         self._ledger = hosted.ledger
+        self._batches = Batches(Path(config.batches.folder)) if config.batches.folder else None
         self._mixture = Mixture.from_config(config, hosts=hosted.hosts())
         hosted.warm()
 
@@ -43,5 +46,6 @@ class Gateway:
             self._config.server.api_keys,
             feedback=self._feedback,
             teller=self._ledger,
+            batches=self._batches,
             writes_ids=False,
         )

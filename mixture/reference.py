@@ -15,6 +15,7 @@ from mixture.config import (
     AggregatorConfig,
     AliasConfig,
     AutoscalingConfig,
+    BatchesConfig,
     Config,
     DecomposerConfig,
     DocumentsConfig,
@@ -49,6 +50,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("router", RouterConfig),
     ("feedback", FeedbackConfig),
     ("ledger", LedgerConfig),
+    ("batches", BatchesConfig),
     ("decomposer", DecomposerConfig),
     ("aggregator", AggregatorConfig),
 )

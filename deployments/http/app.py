@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from deployments.http.access_log import AccessLog, open_log
 from deployments.http.auth import Keys
+from deployments.http.batches import Asking, BatchApi, add_batches
 from deployments.http.completions import ANTHROPIC, OPENAI, Completions
 from deployments.http.docs import add_docs
 from deployments.http.embeddings import Embeddings
@@ -30,6 +31,7 @@ from deployments.http.usage import add_usage
 from deployments.http.websocket import ChatSocket
 from mixture import Mixture, __version__
 from mixture.api.models import ModelList
+from mixture.batches import Batches, Worker
 from mixture.config import ServerConfig
 from mixture.feedback import FeedbackHost
 from mixture.types import Embedder
@@ -114,13 +116,14 @@ def create_app(
     *,
     feedback: FeedbackHost | None = None,
     teller: Teller | None = None,
+    batches: Batches | None = None,
     writes_ids: bool = True,
 ) -> FastAPI:
     """The whole application. Raises ValueError without a key.
 
-    `embedder` None leaves `/v1/embeddings` out, `feedback` None what users say of answers; `teller` adds up what all
-    gateways have counted, without one the ledger does. `writes_ids` False leaves the header x-request-id to whoever
-    hosts the application (Ray Serve writes it by itself).
+    `embedder` None leaves `/v1/embeddings` out, `feedback` None what users say of answers, `batches` None files and
+    batches; `teller` adds up what all gateways have counted, without one the ledger does. `writes_ids` False leaves the
+    header x-request-id to whoever hosts the application (Ray Serve writes it by itself).
     """
     log = open_log(server.log, os.environ)
     models = ModelList(mixture.config, mixture.models, int(time.time()), embeds=embedder is not None)
@@ -129,7 +132,11 @@ def create_app(
     metrics = Metrics(teller or (ledger.host if ledger is not None else None))
     desk = Feedback(feedback, mixture, server, mixture.config.feedback)
 
-    works = (mixture.warm, desk.follow, mixture.follow, metrics.follow)
+    load = _counted(mixture, server)
+    endpoints = _endpoints(mixture, embedder, server, desk)
+    works = [mixture.warm, desk.follow, mixture.follow, metrics.follow]
+    if batches is not None:
+        works.append(Worker(batches, mixture.config.batches, Asking(endpoints), lambda: load.share).run)
     living = partial(_living, information=information, mixture=mixture, works=works, log=log)
     app = GatedApp(
         title="Mixture", version=__version__, description=DESCRIPTION, lifespan=living, docs_url=None, redoc_url=None
@@ -138,14 +145,16 @@ def create_app(
     add_information(app, information)
     add_metrics(app, metrics)
     add_usage(app, mixture)
-    checked, load = Keys(keys), _counted(mixture, server)
+    if batches is not None:
+        add_batches(app, BatchApi(batches, mixture.config.batches))
+    checked = Keys(keys)
     if mixture.ledger is not None:
         mixture.ledger.changed = checked.issue
     add_docs(app, checked)
     add_error_responses(app)
     app.gate = Gate(
         app=super(GatedApp, app).__call__,
-        endpoints=_endpoints(mixture, embedder, server, desk),
+        endpoints=endpoints,
         socket=ChatSocket(mixture, server, checked, load, log),
         keys=checked,
         load=load,

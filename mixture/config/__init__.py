@@ -5,6 +5,7 @@ library. `${VAR}` and `${VAR:-default}` are expanded from the environment; an un
 field. Unknown fields are errors too, so that a typing mistake is found by `mixture validate` and not in production.
 """
 
+from mixture.config.batches import BatchesConfig
 from mixture.config.engine import AutoscalingConfig, EngineConfig
 from mixture.config.experiment import ExperimentConfig
 from mixture.config.expert import ExpertConfig, PriceConfig, Resilience, ResilienceOverride, SamplingConfig
@@ -33,6 +34,7 @@ __all__ = [
     "AggregatorConfig",
     "AliasConfig",
     "AutoscalingConfig",
+    "BatchesConfig",
     "Config",
     "ConfigError",
     "DecomposerConfig",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from mixture.config.batches import BatchesConfig
 from mixture.config.experiment import ExperimentConfig
 from mixture.config.expert import ExpertConfig, Name, Resilience
 from mixture.config.feedback import FeedbackConfig
@@ -241,6 +242,8 @@ class Config(Section):
     """What users say of answers, and what is learned from it."""
     ledger: LedgerConfig = LedgerConfig()
     """What calls cost, and keys with budgets."""
+    batches: BatchesConfig = BatchesConfig()
+    """Files of requests that are answered beside live traffic."""
     decomposer: DecomposerConfig = DecomposerConfig()
     """Who takes requests apart."""
     aggregator: AggregatorConfig = AggregatorConfig()

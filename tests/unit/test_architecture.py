@@ -27,6 +27,7 @@ LAYERS = (
         "mixture.catalogue",
         "mixture.embedding",
         "mixture.keys",
+        "mixture.batches",
         "mixture.reference",
         "mixture.caching",
     },
