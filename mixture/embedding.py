@@ -59,10 +59,11 @@ class SentenceModel:
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One L2-normalised vector a text, in the same order; computed in a thread."""
-        found = await asyncio.get_running_loop().run_in_executor(_thread(), self._encode, list(texts))
+        found = await asyncio.get_running_loop().run_in_executor(_thread(), self.encode, list(texts))
         return cast("list[list[float]]", found.tolist())
 
-    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The same as an array (texts x dimensions). Blocks."""
         return _encoded(_loaded(self._folder), texts)
 
 

@@ -26,7 +26,8 @@ class RouterConfig(Section):
     """llm: seconds that it has to choose."""
     encoder: Annotated[str, Field(min_length=1)] | None = None
     """embedding: a folder with a sentence-transformers model, or a package that has one (`get_model_path`), a
-    multilingual one for instance; the static encoder that comes with Mixture when left out."""
+    multilingual one for instance; the static encoder that comes with Mixture when left out. learned: the model that
+    `mixture calibrate --encoder` was given; it costs milliseconds a request, so host the router then."""
     file: str | None = None
     """What `mixture calibrate` wrote. Where it can't be read, routing is by keywords and the route says so."""
     quality: Share | None = None
@@ -57,8 +58,8 @@ class RouterConfig(Section):
             raise ValueError("a learned router needs `file`: write one with `mixture calibrate LOG`")
         if (self.kind == "llm") != (self.expert is not None):
             raise ValueError("`kind: llm` and `expert`, who chooses, need each other")
-        if self.encoder is not None and self.kind != "embedding":
-            raise ValueError("`encoder` belongs to `kind: embedding`")
+        if self.encoder is not None and self.chosen not in ("embedding", "learned"):
+            raise ValueError("`encoder` belongs to `kind: embedding` or to a learned router's `file`")
         if self.routing_threshold is not None and (self.weak is None or self.strong is None):
             raise ValueError("`routing_threshold` needs `weak` and `strong`: the two experts to choose between")
         if self.weak is not None and self.weak == self.strong:

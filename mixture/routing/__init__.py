@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from mixture.config import ConfigError, RouterConfig
 from mixture.embedding import SentenceModel
+from mixture.routing.encoders import Gathered
 from mixture.routing.fallback import FallbackRouter, Missing
 from mixture.routing.keyword import KeywordRouter
-from mixture.types import Router
+from mixture.types import Embedder, Router
 
 if TYPE_CHECKING:
     from mixture.routing.calibration import Calibration
@@ -24,15 +25,18 @@ def make_router(config: RouterConfig | None = None) -> Router:
     from starting: keywords decide then, and every route says why. For `kind: llm` it is what stands behind the expert.
     """
     config = config or RouterConfig()
+    embedder = None if config.encoder is None else _embedder(config.encoder)
     if config.chosen == "embedding":
-        return _semantic(config.encoder)
+        from mixture.routing.semantic import SemanticRouter
+
+        return SemanticRouter(embedder, config.encoder or "static")
     if config.chosen == "keyword" or config.file is None:
         return KeywordRouter()
     from mixture.routing.learned import LearnedRouter  # with numpy and scipy, which nobody else here needs
     from mixture.routing.storage import PredictorError, load
 
     def made(calibration: Calibration) -> Router:
-        return FallbackRouter(LearnedRouter(calibration, config))
+        return FallbackRouter(LearnedRouter(calibration, config, embedder))
 
     try:
         return made(load(config.file))
@@ -41,13 +45,9 @@ def make_router(config: RouterConfig | None = None) -> Router:
         return Missing(error.message, made)
 
 
-def _semantic(encoder: str | None) -> Router:
-    """The router by similarity. Raises ConfigError when `encoder` names no model."""
-    from mixture.routing.semantic import SemanticRouter
-
-    if encoder is None:
-        return SemanticRouter()
+def _embedder(encoder: str) -> Embedder:
+    """The sentence model that `encoder` names. Raises ConfigError when there is none."""
     try:
-        return SemanticRouter(SentenceModel(encoder), encoder)
+        return Gathered(SentenceModel(encoder))
     except LookupError as error:
         raise ConfigError(f"router.encoder: {error.args[0]}", param="router.encoder") from None

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
+from mixture.embedding import SentenceModel
 from mixture.routing.calibration import Calibration, Held, nothing_held
-from mixture.routing.encoder import Encoding, encode
+from mixture.routing.encoder import Encoding, encode, readable
+from mixture.routing.encoders import HASHED
 from mixture.routing.fitting import fit_encoded
 from mixture.routing.outcomes import Outcomes
 from mixture.routing.predictor import Predictor
 
 Places = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
 
 HELD_SHARE = 0.3
 """The share of prompts that is held back, where the log does not say which."""
@@ -22,15 +26,27 @@ FEWEST_HELD, FEWEST_LEARNED = 50, 50
 """Prompts below which nothing is held back: a promise from so few would allow nothing, and learning needs them more."""
 
 
-def calibrate(outcomes: Outcomes, now: datetime | None = None) -> Calibration:
-    """A predictor fitted on one part of `outcomes`, with what it says of the other part, which it never saw.
+def calibrate(outcomes: Outcomes, now: datetime | None = None, encoder: str = HASHED) -> Calibration:
+    """A predictor fitted on one part of `outcomes`, with what it says of the other part, which it never saw. `encoder`
+    names a sentence model whose vectors are features too (see `mixture.embedding.SentenceModel`).
 
-    Raises ValueError when the log is empty.
+    Raises ValueError when the log is empty, LookupError when there is no such model.
     """
     learned, held = parts(outcomes)
+    vectors = embedded(encoder, outcomes.prompts)
     encodings = [encode(prompt) for prompt in outcomes.prompts]
-    predictor = fit_encoded([encodings[row] for row in learned], outcomes.rows(learned))
-    return Calibration(predictor, _held(predictor, encodings, outcomes, held), _name(predictor, now))
+    taught = None if vectors is None else vectors[learned]
+    predictor = fit_encoded([encodings[row] for row in learned], outcomes.rows(learned), taught)
+    rest = None if vectors is None else vectors[held]
+    kept = _held(predictor, [encodings[row] for row in held], outcomes.rows(held), rest)
+    return Calibration(predictor, kept, _name(predictor, now), encoder)
+
+
+def embedded(encoder: str, prompts: Sequence[str]) -> Floats | None:
+    """The vectors of `prompts` by the model that `encoder` names (prompts x dimensions); None for the built-in encoder,
+    which needs none. Raises LookupError when there is no such model.
+    """
+    return None if encoder == HASHED else SentenceModel(encoder).encode([readable(prompt) for prompt in prompts])
 
 
 def parts(outcomes: Outcomes) -> tuple[Places, Places]:
@@ -49,11 +65,12 @@ def parts(outcomes: Outcomes) -> tuple[Places, Places]:
     return np.flatnonzero(~test), np.flatnonzero(test)
 
 
-def _held(predictor: Predictor, encodings: list[Encoding], outcomes: Outcomes, rows: Places) -> Held:
-    if not len(rows):
+def _held(predictor: Predictor, encodings: Sequence[Encoding], outcomes: Outcomes, vectors: Floats | None) -> Held:
+    if not len(outcomes):
         return nothing_held(predictor)
-    predicted = np.array([predictor.of(encodings[row]) for row in rows], dtype=np.float32)
-    return Held(predicted, outcomes.scores[rows].astype(np.float32))
+    given = [None] * len(encodings) if vectors is None else vectors
+    predicted = [predictor.of(encoding, vector) for encoding, vector in zip(encodings, given, strict=True)]
+    return Held(np.array(predicted, dtype=np.float32), outcomes.scores.astype(np.float32))
 
 
 def _name(predictor: Predictor, now: datetime | None) -> str:

@@ -17,6 +17,8 @@ from mixture.routing import promise
 from mixture.routing.calibration import Calibration
 from mixture.routing.candidates import candidate, facts
 from mixture.routing.classification import Topic
+from mixture.routing.encoder import readable
+from mixture.routing.encoders import HASHED
 from mixture.routing.keyword import NOT_ITS_KIND, Fit, fit
 from mixture.routing.limits import limits_of, too_small
 from mixture.routing.objective import Aim, Candidate, Choice, choose, two_way
@@ -26,7 +28,7 @@ from mixture.routing.semantic import ALIKE, likeness
 from mixture.routing.signals import Signals, read
 from mixture.routing.storage import PredictorError
 from mixture.tokens import prompt_tokens
-from mixture.types import IDLE, ExpertCard, Loads, Price, Query, Route
+from mixture.types import IDLE, Embedder, ExpertCard, Loads, Price, Query, Route
 
 WELL_KNOWN = 1_000
 """Outcomes from which on an expert's card is not looked at: a twentieth of its prior would be left."""
@@ -49,11 +51,13 @@ class LearnedRouter:
     """Routes by a fitted predictor. What the request says of models, prices or routing has no influence: the predictor
     reads it without such clauses (`mixture.routing.encoder.readable`).
 
-    A `calibration` may be put in the place of the old one at any time.
+    A `calibration` may be put in the place of the old one at any time. PredictorError is raised for one that was made
+    with another encoder than `config` names, whose `embedder` is that encoder where it is a heavier one.
     """
 
-    def __init__(self, calibration: Calibration, config: RouterConfig) -> None:
+    def __init__(self, calibration: Calibration, config: RouterConfig, embedder: Embedder | None = None) -> None:
         self._config = config
+        self._embedder = embedder
         self.calibration = calibration
 
     @property
@@ -63,6 +67,9 @@ class LearnedRouter:
 
     @calibration.setter
     def calibration(self, calibration: Calibration) -> None:
+        named = self._config.encoder or HASHED
+        if calibration.encoder != named:
+            raise PredictorError(f"calibrated with encoder {calibration.encoder!r}, but router.encoder is {named!r}")
         self._calibration = calibration
         self._promises = promise.Promises(calibration)
         self._records = dict(zip(calibration.predictor.experts, calibration.predictor.records, strict=True))
@@ -76,7 +83,7 @@ class LearnedRouter:
             raise PredictorError("the calibration knows none of these experts; calibrate with a log of theirs")
         seen = read(query)
         found = seen.topic
-        qualities = self._qualities(query)
+        qualities = await self._qualities(query)
         field = self._field(query, cards, loads or {}, seen, qualities)
         choice, promised = self._chosen(query, field, qualities)
         behind = tuple(one.name for one in field.candidates if not one.available and one.name not in choice.order)
@@ -87,13 +94,15 @@ class LearnedRouter:
         }
         return Route((*field.exact, *choice.order, *behind), _why(found, field, choice), signals, ordered=True)
 
-    def _qualities(self, query: Query) -> npt.NDArray[np.float64]:
+    async def _qualities(self, query: Query) -> npt.NDArray[np.float64]:
         """By what feedback has taught, but where a quality is asked for: its promise rests on what was calibrated."""
-        known = self._calibration
+        known, embedding = self._calibration, None
+        if self._embedder is not None:
+            embedding = np.array((await self._embedder.embed((readable(query.text),)))[0], dtype=np.float32)
         promised = self._config.quality is not None or query.limits.quality is not None
         predictor = known.predictor if promised or known.learned is None else known.learned
         try:
-            return predictor.qualities(query.text)
+            return predictor.qualities(query.text, embedding)
         except ValueError as error:
             raise PredictorError(str(error)) from None
 

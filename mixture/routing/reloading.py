@@ -74,9 +74,19 @@ async def follow(router: Router, path: str | Path, every: float = EVERY) -> None
     while True:
         newer = await file.fresh()
         if newer is not None:
-            place.calibration = newer
-            logger.info("router.file: requests are routed by version %s", newer.version)
+            _use(place, newer)
         await asyncio.sleep(every)
+
+
+def _use(place: Any, newer: Calibration) -> None:
+    from mixture.routing.storage import PredictorError
+
+    try:
+        place.calibration = newer
+    except PredictorError as error:
+        logger.warning("router.file: %s; routing stays as it was", error.message)
+    else:
+        logger.info("router.file: requests are routed by version %s", newer.version)
 
 
 def learned(router: Any) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mixture.routing.calibrating import embedded
 from mixture.routing.calibration import Calibration, Held
 from mixture.routing.outcomes import Outcomes
 from mixture.routing.promise import Promises, Rule
@@ -66,9 +67,16 @@ def _per_request(table: npt.NDArray[np.floating]) -> Figure:
 
 
 def again(before: Calibration, outcomes: Outcomes, rows: Sequence[int], experts: Sequence[str]) -> Held:
-    """What an earlier calibration says of the same requests, for `experts`, all of whom it knows."""
+    """What an earlier calibration says of the same requests, for `experts`, all of whom it knows. Raises LookupError
+    when there is no encoder of the name that it was made with.
+    """
     columns = [before.predictor.experts.index(name) for name in experts]
-    predicted = [before.predictor.qualities(outcomes.prompts[row])[columns] for row in rows]
+    prompts = [outcomes.prompts[row] for row in rows]
+    vectors = embedded(before.encoder, prompts)
+    given = [None] * len(prompts) if vectors is None else vectors
+    predicted = [
+        before.predictor.qualities(prompt, vector)[columns] for prompt, vector in zip(prompts, given, strict=True)
+    ]
     scores = outcomes.among(list(experts)).rows(rows).scores
     return Held(np.array(predicted, dtype=np.float32).reshape(len(predicted), len(columns)), scores.astype(np.float32))
 

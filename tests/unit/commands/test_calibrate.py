@@ -100,3 +100,10 @@ def test_a_bad_log_is_named(run, tmp_path, content, says):
     assert says in done.stderr
     assert "Traceback" not in done.output + done.stderr
     assert run("missing.jsonl").exit_code == 1
+
+
+def test_an_encoder_that_is_not_there_is_named(run, tmp_path):
+    done = run(log(tmp_path, size=20), "--encoder", "no_such_model")
+    assert done.exit_code == 1
+    assert "--encoder: 'no_such_model' is neither a folder nor an installed package" in done.output
+    assert not (tmp_path / "router.npz").exists()

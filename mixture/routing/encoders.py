@@ -1,0 +1,64 @@
+"""Heavier encoders of routers encode together what is asked for at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mixture.embedding import BATCH
+
+if TYPE_CHECKING:
+    from mixture.types import Embedder
+
+HASHED = "hashed"
+"""The name of the built-in encoder, which needs no model."""
+
+_Asked = tuple[Sequence[str], "asyncio.Future[list[Sequence[float]]]"]
+
+
+class Gathered:
+    """An embedder around another one: what several callers ask for at the same time, or while a batch is under way,
+    goes to it together, `BATCH` texts at most. Nobody waits for others to come.
+    """
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._waiting: list[_Asked] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """See `mixture.types.Embedder`."""
+        loop = asyncio.get_running_loop()
+        if self._running is None or self._running.done() or self._running.get_loop() is not loop:
+            self._waiting.clear()  # who waited in a loop that has ended waits no more
+            self._running = loop.create_task(self._run())
+        answer: asyncio.Future[list[Sequence[float]]] = loop.create_future()
+        self._waiting.append((texts, answer))
+        return await answer
+
+    async def _run(self) -> None:
+        while self._waiting:
+            batch = self._next()
+            texts = [text for asked, _ in batch for text in asked]
+            try:
+                vectors = list(await self._embedder.embed(texts))
+            except Exception as error:
+                for _, answer in batch:
+                    if not answer.done():
+                        answer.set_exception(error)
+                continue
+            for asked, answer in batch:
+                mine, vectors = vectors[: len(asked)], vectors[len(asked) :]
+                if not answer.done():
+                    answer.set_result(mine)
+
+    def _next(self) -> list[_Asked]:
+        """The first of those who wait, and as many more as a batch has room for; those who have left are left out."""
+        waiting = [one for one in self._waiting if not one[1].done()]
+        count = room = 0
+        while count < len(waiting) and (not count or room + len(waiting[count][0]) <= BATCH):
+            room += len(waiting[count][0])
+            count += 1
+        self._waiting = waiting[count:]
+        return waiting[:count]
