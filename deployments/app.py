@@ -45,6 +45,7 @@ def build(args: dict[str, Any]) -> Application:
     config = _resolved(with_keys(discovered(parse(args), os.environ), os.environ))
     retrieval = _deployment(RetrievalActor, "retrieval", AT_ONCE).bind(config.documents)
     cards = _cards(config)
+    desk = _desk(config)
     engines, unplaced = bound(config, cards, partial(_deployment, at_once=AT_ONCE))
     hosted = {expert.name: _expert(config, expert, retrieval) for expert in config.experts if expert.hosted}
     parts = Hosted(
@@ -58,8 +59,8 @@ def build(args: dict[str, Any]) -> Application:
         parts={
             "retrieval": retrieval,
             "ledger": _ledger(config),
-            **{name: _part(name, config, retrieval) for name in config.hosted},
-            **_desk(config),
+            **{name: _part(name, config, retrieval, desk.get("feedback")) for name in config.hosted},
+            **desk,
         },
     )
     # The gateway sheds load by itself, with an error that clients understand: Serve's own limit lies above its.
@@ -114,10 +115,10 @@ def _expert(config: Config, expert: ExpertConfig, retrieval: Application) -> App
     return _deployment(HostedExpert, name, at_once).bind(expert, config.documents, retrieval)
 
 
-def _part(name: str, config: Config, retrieval: Application) -> Application:
+def _part(name: str, config: Config, retrieval: Application, desk: Application | None) -> Application:
     part = _deployment(PARTS[name], name, AT_ONCE)
     arguments: Mapping[str, tuple[Any, ...]] = {
-        "router": (config.router,),
+        "router": (config.router, desk, config.feedback.refresh),
         "decomposer": (config.decomposer.max_subtasks,),
         "aggregator": (retrieval, config.aggregator),
     }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from typing import Any
 
 from ray import serve
 
+from deployments.remote import RemoteFeedback
 from mixture.config import RouterConfig
 from mixture.errors import MixtureError
+from mixture.feedback.following import heed
 from mixture.routing import make_router
 from mixture.routing.reloading import follow
 from mixture.types import ExpertCard, Loads, Query, Route, Router
@@ -25,19 +28,28 @@ class HostedRouter:
     expert) waits once. Nobody waits for a batch to fill.
     """
 
-    def __init__(self, config: RouterConfig) -> None:
+    def __init__(self, config: RouterConfig, desk: Any = None, refresh: float = 1.0) -> None:
+        """`desk` is a handle to the feedback desk, where there is one, asked every `refresh` seconds for what it has
+        learned.
+        """
         self._router = make_router(config)
         self._file = config.file
-        self._following: asyncio.Task[None] | None = None
+        self._desk, self._refresh = desk, refresh
+        self._following: Sequence[asyncio.Task[None]] = ()
 
     async def route(self, query: Query, cards: Sequence[ExpertCard], loads: Loads | None = None) -> Route:
         """See `mixture.types.Router`."""
-        if self._file is not None and self._following is None:  # only now is there an event loop to follow in
-            self._following = asyncio.create_task(follow(self._router, self._file))
+        if self._file is not None and not self._following:  # only now is there an event loop to follow in
+            self._following = [asyncio.create_task(one) for one in self._followed(self._file)]
         decided: Route | MixtureError = await self._decide((query, cards, loads))
         if isinstance(decided, MixtureError):
             raise decided
         return decided
+
+    def _followed(self, file: str) -> Iterator[Coroutine[Any, Any, None]]:
+        yield follow(self._router, file)
+        if self._desk is not None:
+            yield heed(RemoteFeedback(self._desk), self._router, self._refresh)
 
     @serve.batch(max_batch_size=MOST, batch_wait_timeout_s=0.0)
     async def _decide(self, asked: list[Asked]) -> list[Route | MixtureError]:

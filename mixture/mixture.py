@@ -20,14 +20,14 @@ from mixture.experiments import Experiments
 from mixture.ledger import NO_LIMITS, Recorder, Ticket, admit, remaining
 from mixture.metering import metered
 from mixture.models import NO_WISHES, Models, Target, Wishes
-from mixture.routing.reloading import follow, learned
+from mixture.routing.reloading import follow
 from mixture.scope import within_scope
 from mixture.streams import drive
 from mixture.trace import Trace
 from mixture.types import LOCAL, Answered, Caller, Completion, Emit, Event, Message, Panel, Query, Report
 
 if TYPE_CHECKING:
-    from mixture.routing.calibration import Calibration
+    pass
 
 Asked = str | Query | Sequence[Message | Mapping[str, Any]]
 
@@ -173,12 +173,6 @@ class Mixture:
             for _ in range(max(1, concurrency)):
                 group.create_task(work())
         return [results[index] for index in sorted(results)]
-
-    def adopt(self, calibration: Calibration) -> None:
-        """Route by `calibration` from now on, where the learned router runs in this process."""
-        place = learned(self.panel.router)
-        if place is not None:
-            place.calibration = calibration
 
     async def follow(self) -> None:
         """Route by each calibration that is written to `router.file` while this runs, until cancelled."""

@@ -18,6 +18,7 @@ from mixture.config import FeedbackConfig, ServerConfig
 from mixture.errors import InvalidQuery, MixtureError
 from mixture.experiments import Exposed
 from mixture.feedback import FeedbackHost, Remembered
+from mixture.feedback.following import heed
 from mixture.feedback.notes import Answering
 from mixture.types import Call, Query, Report
 
@@ -83,17 +84,8 @@ class Feedback:
 
     async def follow(self) -> None:
         """Have the router use each new version, until cancelled."""
-        version: str | None = None
-        while self._host is not None:
-            try:
-                newer = await self._host.newer(version)
-            except MixtureError as error:
-                logger.warning("the feedback desk does not answer: %s", error.message)
-                newer = None
-            if newer is not None:
-                version = newer.version
-                self._mixture.adopt(newer)
-            await asyncio.sleep(self._config.refresh)
+        if self._host is not None:
+            await heed(self._host, self._mixture.panel.router, self._config.refresh)
 
     async def _soon(self) -> None:
         await asyncio.sleep(TOGETHER)

@@ -28,6 +28,10 @@ LEARNED = "learned.npz"
 """In the feedback folder: what feedback has made of the calibrated router."""
 
 
+PATIENCE = 0.5
+"""Seconds that a note about an unknown request waits for a gateway to tell of that: more than gateways take."""
+
+
 class FeedbackError(InvalidQuery):
     """The note can't be taken; `message` says what is wrong with it."""
 
@@ -83,7 +87,7 @@ class Desk:
     async def give(self, note: Note) -> Receipt:
         """See `FeedbackHost`."""
         self._rate.count(note.owner)
-        request = self._memory.find(note.owner, note.request_id)
+        request = await self._found(note)
         if request is None:
             raise UnknownRequest(
                 f"no request {note.request_id!r} of this key is remembered; send the x-request-id of an answer within "
@@ -103,6 +107,16 @@ class Desk:
         expert = part.expert if part else None
         version = None if self._current is None else self._current.version
         return Receipt(note.request_id, expert, note.score, True, why is None, why or "learned from", version)
+
+    async def _found(self, note: Note) -> Remembered | None:
+        """The request that a note is about. Another gateway than the one that takes the note may have answered it, and
+        tells of its answers a moment later.
+        """
+        found = self._memory.find(note.owner, note.request_id)
+        if found is None:
+            await asyncio.sleep(PATIENCE)
+            found = self._memory.find(note.owner, note.request_id)
+        return found
 
     async def newer(self, version: str | None) -> Calibration | None:
         """See `FeedbackHost`."""

@@ -74,11 +74,12 @@ async def follow(router: Router, path: str | Path, every: float = EVERY) -> None
     while True:
         newer = await file.fresh()
         if newer is not None:
-            _use(place, newer)
+            use(place, newer)
         await asyncio.sleep(every)
 
 
-def _use(place: Any, newer: Calibration) -> None:
+def use(place: Any, newer: Calibration) -> None:
+    """Have the learned router `place` use `newer`; one that it can't use changes nothing, and the log says so."""
     from mixture.routing.storage import PredictorError
 
     try:

@@ -15,7 +15,7 @@ from deployments.http.app import create_app
 from mixture import Mixture
 from mixture.aggregation import make_aggregator, make_scorer
 from mixture.config import Config, parse
-from mixture.feedback import Desk
+from mixture.feedback import Desk, FeedbackHost
 from mixture.ledger import Recorder
 from mixture.planning import RuleDecomposer
 from mixture.providers.scripted import Counts, Scripted
@@ -77,10 +77,11 @@ def config_of(experts: Sequence[Scripted], **fields: object) -> Config:
     return parse({"experts": named, "server": {"log": "off"}, "defaults": {"num_retries": 0}, **fields}, {})
 
 
-def app_of(experts: Sequence[Scripted], config: Config | None = None) -> FastAPI:
-    """The application over these experts."""
+def app_of(experts: Sequence[Scripted], config: Config | None = None, desk: FeedbackHost | None = None) -> FastAPI:
+    """The application over these experts, with a feedback desk of its own unless it shares one."""
     config = config or config_of(experts)
-    desk = Desk(config.feedback, config.router) if config.feedback.folder else None
+    if desk is None and config.feedback.folder:
+        desk = Desk(config.feedback, config.router)
     return create_app(mixture_of(experts, config), Vectors(), config.server, [KEY, OTHER_KEY], feedback=desk)
 
 

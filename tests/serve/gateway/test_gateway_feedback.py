@@ -2,31 +2,57 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
 
+from deployments.router import HostedRouter, decided
+from mixture.feedback import Desk
 from mixture.providers.scripted import scripted
 from mixture.routing.calibration import Calibration, nothing_held
 from mixture.routing.fitting import fit
 from mixture.routing.outcomes import make
 from mixture.routing.storage import save
-from tests.serve.gateway.inprocess import OTHER_KEY, config_of, serving
+from mixture.types import ExpertCard, Message, Query
+from tests.serve.gateway.inprocess import OTHER_KEY, Server, app_of, config_of, listening, serving
 
 EXPERTS = ("cheap", "dear")
 ASK = {"model": "task_based", "messages": [{"role": "user", "content": "Prove that the sum of nine numbers is odd"}]}
 
 
-@pytest.fixture
-async def server(tmp_path):
+def calibrated(folder):
+    """A calibration in `folder`: its file."""
     prompts = [f"Prove that the sum of {number} numbers is odd" for number in range(60)]
     scores = [[0.0, 1.0] if number % 10 else [1.0, 1.0] for number in range(60)]
     predictor = fit(make(prompts, EXPERTS, scores, (0.001, 0.002)))
-    save(Calibration(predictor, nothing_held(predictor), "fit-1"), tmp_path / "router.npz")
+    save(Calibration(predictor, nothing_held(predictor), "fit-1"), folder / "router.npz")
+    return str(folder / "router.npz")
+
+
+class Unbatched(HostedRouter):
+    """The hosted router without Ray, which gathers its batches."""
+
+    async def _decide(self, asked):
+        return (await decided(self._router, [asked]))[0]
+
+
+class HandleTo:
+    """A handle that calls `hosted` as Ray's would."""
+
+    def __init__(self, hosted):
+        self._hosted = hosted
+
+    def __getattr__(self, name):
+        return SimpleNamespace(remote=getattr(self._hosted, name))
+
+
+@pytest.fixture
+async def server(tmp_path):
     experts = [scripted(name, f"from {name}") for name in EXPERTS]
     config = config_of(
         experts,
-        router={"file": str(tmp_path / "router.npz")},
+        router={"file": calibrated(tmp_path)},
         feedback={"folder": str(tmp_path / "feedback"), "per_hour": 100_000, "refresh": 0.05},
     )
     async with serving(experts, config) as running:
@@ -118,6 +144,40 @@ async def test_the_router_follows_what_is_learned(server):
             told, first, last = await told_between(server)
     assert told["routing"] == first
     assert told["learning"]["outcomes"] > 80
+
+
+async def test_what_is_said_to_one_gateway_is_learned_by_all(tmp_path):
+    """Two gateways and a hosted router around one desk: notes go to another gateway than the one that answered."""
+    file = calibrated(tmp_path)
+    experts = [scripted(name, f"from {name}") for name in EXPERTS]
+    feedback = {"folder": str(tmp_path / "feedback"), "per_hour": 100_000, "refresh": 0.05}
+    config = config_of(experts, router={"file": file}, feedback=feedback)
+    desk = Desk(config.feedback, config.router)
+    hosted = Unbatched(config.router, HandleTo(desk), 0.05)
+    query = Query((Message("user", ASK["messages"][0]["content"]),))
+    async with listening(app_of(experts, config, desk)) as one, listening(app_of(experts, config, desk)) as other:
+        gateways = Server(one), Server(other)
+        for number in range(100):
+            name = f"learn-{number}"
+            body = {**ASK, "model": "cheap"}
+            await post(gateways[number % 2], "/v1/chat/completions", body, **{"x-request-id": name})
+        for number in reversed(range(100)):  # the last answer is told to the desk while the note about it waits there
+            note = {"request_id": f"learn-{number}", "thumbs": "up"}
+            status, receipt = await give(gateways[1 - number % 2], note)
+            assert (status, receipt["expert"]) == (200, "cheap")
+        async with asyncio.timeout(20):
+            versions = {"fit-1"}
+            while versions != {(await desk.facts())["routing"]} or "fit-1" in versions:
+                versions = await routed_by(gateways, hosted, query)
+    for following in hosted._following:
+        following.cancel()
+
+
+async def routed_by(gateways, hosted, query):
+    """The versions that decide, here and there."""
+    estimates = [await post(gateway, "/v1/mixture/estimate", ASK) for gateway in gateways]
+    route = await hosted.route(query, [ExpertCard(name, "scripted") for name in EXPERTS])
+    return {route.signals["calibration"], *(answer["signals"]["calibration"] for _, _, answer in estimates)}
 
 
 async def told_between(server):

@@ -12,7 +12,7 @@ from mixture.routing import calibrating, make_router, storage
 from mixture.routing.encoders import Gathered
 from mixture.routing.fallback import Missing
 from mixture.routing.learned import LearnedRouter
-from mixture.routing.reloading import _use
+from mixture.routing.reloading import use
 from mixture.routing.storage import PredictorError
 from mixture.types import ExpertCard, Message, Price, Query
 
@@ -104,6 +104,6 @@ async def test_a_newer_file_of_another_encoder_changes_nothing(calibration, log)
     router = LearnedRouter(ours, RouterConfig(file="f"))
     with pytest.raises(PredictorError, match="calibrated with encoder"):
         router.calibration = calibration
-    _use(router, calibration)
+    use(router, calibration)
     assert router.calibration is ours
     assert (await router.route(query("Prove it"), CARDS)).experts
