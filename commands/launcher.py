@@ -37,12 +37,13 @@ def run(source: Source, held: Held, *, haproxy: bool, verbose: bool) -> int:
     with _stopping() as stop:
         adopt_orphans()
         started = time.monotonic()
-        process, report = _start(source, folder, held, haproxy=haproxy, verbose=verbose)
+        process, report, token = _start(source, folder, held, haproxy=haproxy, verbose=verbose)
         code, ready = 1, False
         try:
             out.print("\nStarting ...", style="dim")
-            if ready := _ready(process, report, stop, folder):
-                note = _announce(source, time.monotonic() - started)
+            if address := _ready(process, report, stop, folder):
+                ready = True
+                note = _announce(source, time.monotonic() - started, address, token)
                 code = _watch(process, stop, folder)
                 note.unlink(missing_ok=True)
             elif stop.asked:
@@ -86,7 +87,7 @@ def _stopping() -> Iterator[_Stop]:
 
 def _start(
     source: Source, folder: Path, held: Held, *, haproxy: bool, verbose: bool
-) -> tuple[subprocess.Popen[bytes], IO[str]]:
+) -> tuple[subprocess.Popen[bytes], IO[str], str]:
     environ = dict(os.environ)
     schema = deployable(source, environ)
     environ |= for_ray(folder, held, haproxy, environ)
@@ -107,7 +108,7 @@ def _start(
     if process.stdin is not None:
         with process.stdin as pipe:
             pipe.write(json.dumps(order).encode())
-    return process, os.fdopen(read, encoding="utf-8")
+    return process, os.fdopen(read, encoding="utf-8"), environ.get("RAY_AUTH_TOKEN", "")
 
 
 def _log_path() -> str:
@@ -123,26 +124,26 @@ def _log_path() -> str:
     return path
 
 
-def _ready(process: subprocess.Popen[bytes], report: IO[str], stop: _Stop, folder: Path) -> bool:
-    """Wait for the server's report. False when it failed (that is printed) or when it is to stop."""
+def _ready(process: subprocess.Popen[bytes], report: IO[str], stop: _Stop, folder: Path) -> str:
+    """Wait for the server's report: where its Ray is. Empty when it failed (that is printed) or when it is to stop."""
     while not stop.asked and not select.select([report], [], [], 0.1)[0]:
         continue
     if stop.asked:
-        return False
+        return ""
     line = report.readline()
-    if line == "ready\n":
-        return True
+    if line.startswith("ready "):
+        return line.split()[1]
     reason = json.loads(line.removeprefix("failed ")) if line else _tail(folder / "server.log")
     err.print("[red]The server did not start.[/]")
     err.print(escape(reason), soft_wrap=True)
-    return False
+    return ""
 
 
 def _tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-20:]) if log.exists() else "its process ended"
 
 
-def _announce(source: Source, seconds: float) -> Path:
+def _announce(source: Source, seconds: float, ray: str, token: str) -> Path:
     host, port = source.address
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  compared, not bound
     url = f"http://{shown}:{port}"
@@ -162,7 +163,7 @@ def _announce(source: Source, seconds: float) -> Path:
     )
     out.print("  mixture ask 'What is 15% of 80?'\n")
     out.print(f"  API documentation: {url}/docs" + ("" if chosen else f"?key={key}") + "\n", soft_wrap=True)
-    return running.note(running.Server(url, key, os.getpid()), os.environ)
+    return running.note(running.Server(url, key, os.getpid(), ray, token), os.environ)
 
 
 def _watch(process: subprocess.Popen[bytes], stop: _Stop, folder: Path) -> int:

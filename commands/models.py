@@ -58,7 +58,8 @@ def _table(listed: list[dict[str, Any]]) -> Table:
 
 
 def _price(price: dict[str, float] | None) -> str:
-    return f"${price['input']:g} / ${price['output']:g} per M" if price else ""
+    about = "about " if price and price.get("derived") else ""
+    return f"{about}${price['input']:g} / ${price['output']:g} per M" if price else ""
 
 
 def _configured(file: Path | None) -> None:

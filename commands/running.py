@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mixture.keys import home, kept
@@ -14,11 +14,15 @@ from mixture.keys import home, kept
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server: its address (no path) and a key for it."""
+    """A server: its address (no path) and a key for it; of one on this machine also where its Ray is, and the token
+    that Ray asks for.
+    """
 
     url: str
     key: str
     pid: int | None = None
+    ray: str | None = None
+    token: str | None = field(default=None, repr=False)
 
 
 def note(server: Server, environ: Mapping[str, str]) -> Path:

@@ -43,7 +43,7 @@ def _serve(order: dict[str, Any]) -> None:
         traceback.print_exc()
         failure = f"{type(error).__name__}: {error}"
     with os.fdopen(order["report"], "w", encoding="utf-8") as report:
-        report.write("failed " + json.dumps(failure) + "\n" if failure else "ready\n")
+        report.write("failed " + json.dumps(failure) + "\n" if failure else f"ready {_address()}\n")
     if not failure:
         stop.wait()
     _shut_down()
@@ -70,6 +70,14 @@ def _started(order: dict[str, Any]) -> Any:
         proxy_location=schema.get("proxy_location"),
         global_logging_config=schema.get("logging_config"),
     )
+
+
+def _address() -> str:
+    """Where other processes of this machine join this Ray."""
+    import ray
+
+    address: str = ray.get_runtime_context().gcs_address
+    return address
 
 
 def _deployed(client: Any, schema: dict[str, Any], stop: threading.Event) -> str | None:

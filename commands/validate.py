@@ -190,6 +190,20 @@ def _serve_faults(file: Path, args: dict[str, Any], environ: Mapping[str, str]) 
     yield from _deployment_faults(data, args)
 
 
+def _live_faults(args: dict[str, Any], user_config: Any) -> Iterator[str]:
+    """What a gateway would refuse of its `user_config`, over arguments that hold together by themselves."""
+    from mixture.config import ConfigError, overlaid, parse, parse_live
+
+    try:
+        config = parse(args, _Lenient(os.environ))
+    except ConfigError:
+        return
+    try:
+        overlaid(config, parse_live(user_config, _Lenient(os.environ)))
+    except ConfigError as error:
+        yield from error.message.splitlines()
+
+
 def _unknown_fields(data: dict[str, Any], where: str, schema: Any) -> Iterator[str]:
     """Serve ignores fields that it does not know, so that a typing mistake would go unseen."""
     for name in data:
@@ -210,6 +224,9 @@ def _deployment_faults(data: dict[str, Any], args: dict[str, Any]) -> Iterator[s
             continue
         for index, deployment in enumerate(application.get("deployments") or ()):
             name = deployment.get("name") if isinstance(deployment, dict) else None
+            if name == "gateway":
+                where = f"applications.deployments[{index}].user_config"
+                yield from (f"{where}.{line}" for line in _live_faults(args, deployment.get("user_config")))
             if name not in known:
                 yield (
                     f"applications.deployments[{index}].name: no deployment is called {name!r}; "

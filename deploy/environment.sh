@@ -1,6 +1,6 @@
 # What Ray has to find in its environment on every node before it starts. Sourced by the commands of cluster.yaml in the
 # folder of the project, and by nothing else: in Kubernetes the same stands in deploy/kuberay/environment.yaml.
-ulimit -n 65536
+ulimit -n 65536 2>/dev/null || true
 export RAY_SERVE_ENABLE_HA_PROXY=1
 export RAY_SERVE_THROUGHPUT_OPTIMIZED=1
 export RAY_SERVE_HAPROXY_METRICS_ENABLED=0

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gc
+import logging
+import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from ray import serve
@@ -12,7 +16,9 @@ from deployments.http.app import create_app
 from deployments.remote import Hosted
 from mixture import Mixture
 from mixture.batches import Batches
-from mixture.config import Config
+from mixture.config import Config, ConfigError, parse_live
+
+logger = logging.getLogger("mixture.gateway")
 
 OBJECTS_BETWEEN_COLLECTIONS = 20_000
 """Python's own 700 come together within a few requests, which hardly leave cycles behind: looking for them that often
@@ -37,6 +43,17 @@ class Gateway:
         self._batches = Batches(Path(config.batches.folder)) if config.batches.folder else None
         self._mixture = Mixture.from_config(config, hosts=hosted.hosts())
         hosted.warm()
+
+    async def reconfigure(self, user_config: Mapping[str, Any] | None) -> None:
+        """Answer by a `user_config` (`mixture.config.LiveConfig`) from the next request on. One that is wrong is told
+        in the log and changes nothing: raised, it would have Serve replace this replica, and the next, without end.
+        """
+        try:
+            self._mixture.reconfigure(parse_live(user_config, os.environ))
+        except ConfigError as error:
+            logger.error("user_config of the gateway is refused, and the one before stays: %s", error.message)
+        else:
+            logger.info("the gateway answers by a new user_config")
 
     def __serve_build_asgi_app__(self) -> FastAPI:  # the name is Ray Serve's
         return create_app(

@@ -45,4 +45,5 @@ class Reports:
                 prefix_queries=total.prefix_queries + one.prefix_queries,
                 prefix_hits=total.prefix_hits + one.prefix_hits,
             )
-        return total
+        measured = [one.tokens_per_s for one in loads if one.tokens_per_s]
+        return replace(total, tokens_per_s=sum(measured) / len(measured) if measured else None)

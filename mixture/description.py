@@ -61,8 +61,8 @@ def _state(expert: Expert) -> dict[str, Any]:
     return {"state": state(expert), **({"engine": told} if told is not None else {}), **cold}
 
 
-def price_facts(price: Price | None) -> dict[str, float] | None:
-    """A price as plain data; None stays None, since unknown is not nothing."""
+def price_facts(price: Price | None) -> dict[str, float | bool] | None:
+    """A price as plain data; None stays None, since unknown is not nothing. One that was worked out is marked."""
     if price is None:
         return None
     pairs = {
@@ -71,7 +71,8 @@ def price_facts(price: Price | None) -> dict[str, float] | None:
         "cached_input": price.cached_input,
         "cache_write": price.cache_write,
     }
-    return {kind: value for kind, value in pairs.items() if value is not None}
+    known: dict[str, float | bool] = {kind: value for kind, value in pairs.items() if value is not None}
+    return {**known, "derived": True} if price.derived else known
 
 
 def _alias(alias: AliasConfig) -> dict[str, Any]:

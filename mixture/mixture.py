@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixture import assembly
-from mixture.config import Config, load, parse
+from mixture.config import Config, LiveConfig, load, overlaid, parse
 from mixture.description import describe
 from mixture.dispatch.bounds import bounded, narrowed, payable
 from mixture.dispatch.tool_loops import ToolLoops, staying
@@ -18,6 +18,7 @@ from mixture.errors import InvalidQuery, MixtureError
 from mixture.estimation import Estimate, estimate
 from mixture.experiments import Experiments
 from mixture.ledger import NO_LIMITS, Recorder, Ticket, admit, remaining
+from mixture.live import renewed, repriced
 from mixture.metering import metered
 from mixture.models import NO_WISHES, Models, Target, Wishes
 from mixture.routing.reloading import follow
@@ -28,6 +29,9 @@ from mixture.types import LOCAL, Answered, Caller, Completion, Emit, Event, Mess
 
 if TYPE_CHECKING:
     pass
+
+REPRICED_SECONDS = 10.0
+"""Between two looks at what engines compute, where their price follows from it."""
 
 Asked = str | Query | Sequence[Message | Mapping[str, Any]]
 
@@ -62,6 +66,7 @@ class Mixture:
         self._loops = ToolLoops()
         self.models = Models(config, panel.experts)
         self.experiments = Experiments(config.aliases)
+        self._made = config, {name: expert.card for name, expert in panel.experts.items()}
 
     @classmethod
     def from_config(
@@ -175,9 +180,39 @@ class Mixture:
         return [results[index] for index in sorted(results)]
 
     async def follow(self) -> None:
-        """Route by each calibration that is written to `router.file` while this runs, until cancelled."""
-        if self.config.router.file is not None:
-            await follow(self.panel.router, self.config.router.file)
+        """Route by each calibration that is written to `router.file` while this runs, and let engines cost what their
+        work has shown that they do, until cancelled.
+        """
+        async with asyncio.TaskGroup() as group:
+            if self.config.router.file is not None:
+                group.create_task(follow(self.panel.router, self.config.router.file))
+            if any(expert.engine and expert.engine.usd_per_gpu_hour for expert in self.config.experts):
+                group.create_task(self._reprice())
+
+    async def _reprice(self) -> None:
+        while True:
+            await asyncio.sleep(REPRICED_SECONDS)
+            self.reprice()
+
+    def reprice(self) -> None:
+        """Let engines whose price follows from hours of GPUs cost, from the next request on, what their work of late
+        shows.
+        """
+        config, cards = self._made
+        if changed := repriced(self.panel, config, cards):
+            self._made = config, {**cards, **changed}
+            panel = renewed(self.panel, self.config, self._made[1])
+            self.panel, self.models = panel, Models(self.config, panel.experts)
+
+    def reconfigure(self, live: LiveConfig) -> None:
+        """Answer by what `live` sets from the next request on; a field that it leaves out is again as it was at the
+        start. Requests that have begun end as they began. Raises ConfigError, and changes nothing.
+        """
+        made, cards = self._made
+        config = overlaid(made, live)
+        panel = renewed(self.panel, config, cards)
+        self.config, self.panel, self.models = config, panel, Models(config, panel.experts)
+        self.experiments = Experiments(config.aliases)
 
     def describe(self, caller: Caller = LOCAL) -> dict[str, Any]:
         """What is configured and available to `caller`: experts, strategies, aliases. Plain data, ready for JSON."""

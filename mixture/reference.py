@@ -25,6 +25,8 @@ from mixture.config import (
     FeedbackConfig,
     LedgerConfig,
     LimitsConfig,
+    LiveConfig,
+    LiveExpert,
     PriceConfig,
     Resilience,
     RouterConfig,
@@ -53,6 +55,8 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("batches", BatchesConfig),
     ("decomposer", DecomposerConfig),
     ("aggregator", AggregatorConfig),
+    ("user_config of the gateway", LiveConfig),
+    ("user_config.experts.NAME", LiveExpert),
 )
 
 

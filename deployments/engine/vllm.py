@@ -31,6 +31,7 @@ from deployments.engine.answers import Aborted, Parser, Reading
 from mixture.config import EngineConfig
 from mixture.errors import ExpertUnavailable, InvalidQuery, MixtureError, RateLimited, StreamBroken
 from mixture.providers.openai.request import body
+from mixture.providers.vllm.cost import Throughput
 from mixture.types import Chunk, EngineLoad, ExpertCard, Query
 from mixture.upstream.failures import Reported, failure
 
@@ -173,12 +174,14 @@ class _Recorder(StatLoggerBase):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._throughput = Throughput()
 
     def record(self, scheduler_stats: Any, iteration_stats: Any, *more: Any, **named: Any) -> None:
         """After each step of the engine."""
         if scheduler_stats is None:
             return
         before, cache = self._engine.load, scheduler_stats.prefix_cache_stats
+        self._measure(scheduler_stats, iteration_stats)
         self._engine.load = replace(
             before,
             running=scheduler_stats.num_running_reqs,
@@ -186,7 +189,13 @@ class _Recorder(StatLoggerBase):
             kv_use=scheduler_stats.kv_cache_usage,
             prefix_queries=before.prefix_queries + cache.queries,
             prefix_hits=before.prefix_hits + cache.hits,
+            tokens_per_s=self._throughput.tokens_per_s,
         )
+
+    def _measure(self, scheduler: Any, iteration: Any) -> None:
+        prompt, written = (iteration.num_prompt_tokens, iteration.num_generation_tokens) if iteration else (0, 0)
+        left = scheduler.num_running_reqs + scheduler.num_waiting_reqs
+        self._throughput.note(prompt, written, working=left > 0)
 
     def log_engine_initialized(self) -> None:
         """Nothing to say."""

@@ -126,8 +126,8 @@ def create_app(
     header x-request-id to whoever hosts the application (Ray Serve writes it by itself).
     """
     log = open_log(server.log, os.environ)
-    models = ModelList(mixture.config, mixture.models, int(time.time()), embeds=embedder is not None)
-    information = Information(mixture, models, feedback)
+    listed = partial(ModelList, created=int(time.time()), embeds=embedder is not None)
+    information = Information(mixture, listed, feedback)
     ledger = mixture.ledger
     metrics = Metrics(teller or (ledger.host if ledger is not None else None))
     desk = Feedback(feedback, mixture, server, mixture.config.feedback)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -13,7 +14,9 @@ from mixture.api.errors import ErrorBody
 from mixture.api.experiments import ExperimentPage, status_fields
 from mixture.api.models import ModelList
 from mixture.api.schemas import Health, ModelEntry, ModelPage, Strategies
+from mixture.config import Config
 from mixture.feedback import FeedbackHost
+from mixture.models import Models
 from mixture.types import Caller
 
 ERRORS: dict[int | str, dict[str, Any]] = {401: {"model": ErrorBody, "description": "No key, or a wrong one"}}
@@ -22,13 +25,23 @@ NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": Health, "descriptio
 
 
 class Information:
-    """The answers to look-ups. `ready` is set while requests are welcome."""
+    """The answers to look-ups. `ready` is set while requests are welcome; `listed` makes the list of models."""
 
-    def __init__(self, mixture: Mixture, models: ModelList, feedback: FeedbackHost | None = None) -> None:
+    def __init__(
+        self, mixture: Mixture, listed: Callable[[Config, Models], ModelList], feedback: FeedbackHost | None = None
+    ) -> None:
         self.ready = False
         self._mixture = mixture
-        self._models = models
+        self._listed = listed
+        self._list = mixture.models, listed(mixture.config, mixture.models)
         self._feedback = feedback
+
+    @property
+    def _models(self) -> ModelList:
+        """The list, made anew when the configuration has changed."""
+        if self._list[0] is not self._mixture.models:
+            self._list = self._mixture.models, self._listed(self._mixture.config, self._mixture.models)
+        return self._list[1]
 
     async def list_models(self, request: Request) -> Response:
         """Every name that can be sent as `model`, with what it can do."""

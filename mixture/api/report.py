@@ -68,6 +68,7 @@ def call_fields(call: Call) -> dict[str, Any]:
         "role": call.purpose,
         "usage": usage_fields(call.usage),
         "cost_usd": call.cost_usd,
+        **({"cost_derived": True} if call.derived else {}),
         "latency_ms": round(call.latency_ms, 3),
         "ttft_ms": None if call.ttft_ms is None else round(call.ttft_ms, 3),
         "outcome": call.outcome,

@@ -206,7 +206,7 @@ class ModelEntry(BaseModel):
     experts: list[str] = Field(default_factory=list)
     context_length: int | None = None
     max_input_tokens: int | None = None
-    price_usd_per_million_tokens: dict[str, float] | None = None
+    price_usd_per_million_tokens: dict[str, float | bool] | None = None
     location: str | None = None
 
 

@@ -11,6 +11,7 @@ from mixture.config.experiment import ExperimentConfig
 from mixture.config.expert import ExpertConfig, PriceConfig, Resilience, ResilienceOverride, SamplingConfig
 from mixture.config.feedback import FeedbackConfig
 from mixture.config.ledger import LedgerConfig
+from mixture.config.live import LiveConfig, LiveExpert, overlaid, parse_live
 from mixture.config.loading import ConfigError, document, expand, load, mapping, parse, read
 from mixture.config.router import RouterConfig
 from mixture.config.schema import (
@@ -46,6 +47,8 @@ __all__ = [
     "Hedge",
     "LedgerConfig",
     "LimitsConfig",
+    "LiveConfig",
+    "LiveExpert",
     "OnPartial",
     "PriceConfig",
     "Resilience",
@@ -60,6 +63,8 @@ __all__ = [
     "expand",
     "load",
     "mapping",
+    "overlaid",
     "parse",
+    "parse_live",
     "read",
 ]

@@ -86,6 +86,13 @@ class EngineConfig(Section):
     """Memory of the KV cache. Left out: on a GPU what `gpu_memory_utilization` leaves, on the CPU 1 GiB."""
     gpu_memory_utilization: Share | None = None
     """Share of a GPU's memory that a worker may use. Left out: 0.9, times `gpus` where that is a fraction."""
+    usd_per_gpu_hour: Positive | None = None
+    """US dollars for an hour of one of its GPUs, of a whole replica where it runs on the CPU. What a token costs
+    follows from it and from the tokens that the engine computes in a second, and is marked as derived; a `price` of the
+    expert goes before it."""
+    tokens_per_second: Positive | None = None
+    """Tokens that a replica writes in a second at its usual load, all requests together: what is reckoned with until it
+    was measured. Left out: the price is unknown until then."""
     replicas: Count | None = None
     """So many, always; or `autoscaling_config`."""
     autoscaling_config: AutoscalingConfig | None = None

@@ -47,12 +47,21 @@ def expand(value: Any, environ: Mapping[str, str], where: str = "") -> Any:
 
 def parse(data: Mapping[str, Any] | None, environ: Mapping[str, str] | None = None) -> Config:
     """A checked configuration from a plain mapping. Raises ConfigError with a line for each fault."""
-    expanded = expand(dict(data or {}), os.environ if environ is None else environ)
+    return checked(expand(dict(data or {}), os.environ if environ is None else environ))
+
+
+def checked(data: Mapping[str, Any]) -> Config:
+    """A checked configuration from a mapping without variables. Raises ConfigError with a line for each fault."""
     try:
-        return Config.model_validate(expanded)
+        return Config.model_validate(data)
     except ValidationError as error:
-        lines = [_line(fault["loc"], fault["msg"]) for fault in error.errors(include_url=False, include_input=False)]
+        lines = fault_lines(error)
         raise ConfigError("\n".join(lines), param=lines[0].partition(":")[0]) from None
+
+
+def fault_lines(error: ValidationError) -> list[str]:
+    """A line for each fault, which begins with the field."""
+    return [_line(fault["loc"], fault["msg"]) for fault in error.errors(include_url=False, include_input=False)]
 
 
 def _line(loc: tuple[int | str, ...], message: str) -> str:

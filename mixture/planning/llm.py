@@ -98,6 +98,10 @@ class LLMDecomposer:
         """The expert that writes the plans, by its name."""
         return self._expert.card.name
 
+    def asking(self, expert: Expert) -> LLMDecomposer:
+        """The same, with another `expert` that writes the plans."""
+        return LLMDecomposer(expert, self._rules, self._most)
+
     @property
     def quiet(self) -> Decomposer:
         """What makes a plan without asking anybody."""

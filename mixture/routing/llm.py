@@ -85,6 +85,10 @@ class LLMRouter:
         """The expert that decides, by its name."""
         return self._expert.card.name
 
+    def asking(self, expert: Expert) -> LLMRouter:
+        """The same, with another `expert` that decides."""
+        return LLMRouter(expert, self._otherwise, self._seconds)
+
     @property
     def quiet(self) -> Router:
         """What decides without asking anybody."""

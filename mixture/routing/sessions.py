@@ -65,7 +65,12 @@ class StickyRouter:
 
     def __init__(self, inner: Router, most: int, sessions: Sessions | None = None) -> None:
         self.inner = inner
-        self._sessions = sessions or Sessions(most)
+        self._most = most
+        self._sessions = Sessions(most) if sessions is None else sessions
+
+    def around(self, inner: Router) -> StickyRouter:
+        """The same conversations around another router."""
+        return StickyRouter(inner, self._most, self._sessions)
 
     async def route(self, query: Query, cards: Sequence[ExpertCard], loads: Loads | None = None) -> Route:
         """The route of `inner`, with the conversation's expert before the others where it stays; `signals["session"]`

@@ -44,12 +44,15 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens. A cache price left out is the input price."""
+    """US dollars per million tokens. A cache price left out is the input price. `derived` marks one that nobody
+    charges: it follows from what hours of GPUs cost and what was computed in them.
+    """
 
     input: float
     output: float
     cached_input: float | None = None
     cache_write: float | None = None
+    derived: bool = False
 
     def cost(self, usage: Usage) -> float:
         """What `usage` costs, in US dollars."""
@@ -187,7 +190,7 @@ class Completion:
 @dataclass(frozen=True, slots=True)
 class Call:
     """One upstream attempt as it was billed: a retry, a cancelled and a failed one each have theirs.
-    `cost_usd` None means that the price is unknown.
+    `cost_usd` None means that the price is unknown; `derived` that it was worked out, see `Price`.
     """
 
     expert: str
@@ -198,6 +201,7 @@ class Call:
     outcome: Outcome
     error: str | None = None
     ttft_ms: float | None = None
+    derived: bool = False
 
 
 @dataclass(frozen=True, slots=True)

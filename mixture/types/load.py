@@ -22,6 +22,8 @@ class EngineLoad:
     prefix_hits: int = 0
     start_s: float = 0.0
     """Seconds that it took to start; 0 where that is not known."""
+    tokens_per_s: float | None = None
+    """What it computes in a second of work, see `mixture.providers.vllm.cost`; None where it was not measured."""
 
     @property
     def busy(self) -> float:

@@ -166,7 +166,8 @@ class _Attempt:
         cost = 0.0 if usage == _NOTHING else card.price.cost(usage) if card.price else None
         now, first = time.perf_counter(), self.first
         ttft = None if first is None else (first - self.started) * 1e3
-        return Call(card.name, query.purpose, usage, cost, (now - self.started) * 1e3, self.outcome, self.error, ttft)
+        took, derived = (now - self.started) * 1e3, card.price is not None and card.price.derived
+        return Call(card.name, query.purpose, usage, cost, took, self.outcome, self.error, ttft, derived)
 
     def _usage(self, query: Query) -> Usage:
         if self.usage is not None:

@@ -51,6 +51,7 @@ LAYERS = (
         "mixture.description",
         "mixture.assembly",
         "mixture.estimation",
+        "mixture.live",
     },
     {"mixture.mixture"},
     {"mixture.api", "mixture.evaluation"},

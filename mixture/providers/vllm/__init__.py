@@ -12,6 +12,7 @@ from mixture.config import ConfigError, EngineConfig, ExpertConfig
 from mixture.errors import ExpertUnavailable
 from mixture.providers import Context, card
 from mixture.providers.vllm.arguments import faults_of
+from mixture.providers.vllm.cost import derived
 from mixture.providers.vllm.weights import Weights, is_path
 from mixture.types import Ability, Chunk, ExpertCard, Query
 
@@ -56,4 +57,4 @@ def _card(config: ExpertConfig, engine: EngineConfig, weights: Weights | None) -
     made = card(config, abilities=frozenset(abilities), location="local")
     window = config.context_window or engine.max_model_len or (weights.window if weights is not None else None)
     model = made.model.rstrip("/").rpartition("/")[2] if is_path(made.model) else made.model
-    return replace(made, context_window=window, model=model)
+    return replace(made, context_window=window, model=model, price=made.price or derived(engine))
