@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -74,7 +75,7 @@ class Local:
         from ray.serve.context import _get_global_client
 
         try:
-            ray.init(address=address, namespace="serve", log_to_driver=False, logging_level="ERROR")
+            ray.init(address=address, namespace="serve", log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError) as error:
             raise Unreachable(f"Ray at {address} does not answer: {error}") from None
         self._client: Any = _get_global_client()

@@ -62,7 +62,8 @@ def _renewed(
         return _recarded(expert, card)
     persona: Any = copy(expert)
     persona.card, persona.base = card, experts[config.expert or ""]
-    return persona
+    found: Expert = persona
+    return found
 
 
 def _card(made: ExpertCard, config: ExpertConfig, base: ExpertCard | None) -> ExpertCard:

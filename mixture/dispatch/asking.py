@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
-from mixture.types import Panel
+from mixture.types import Expert, Panel
 
 
 @runtime_checkable
@@ -15,6 +15,10 @@ class Asking(Protocol):
     @property
     def asks(self) -> str:
         """The expert's name."""
+        ...
+
+    def asking(self, expert: Expert) -> Any:
+        """The same part, asking `expert`, which goes by the same name."""
         ...
 
     @property
