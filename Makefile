@@ -4,10 +4,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 STAMP := .venv/.installed
 ENGINE ?= .venv-engine
-BENCHMARKS := overhead strategies aggregation routing decomposition faults mishaps engine
+BENCHMARKS := overhead strategies aggregation routing decomposition faults mishaps engine engine_gpu service_times scale
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-fast test-engine lint format constraints clean $(addprefix bench-,$(BENCHMARKS))
+.PHONY: help serve test test-fast test-engine test-gpu lint format constraints clean $(addprefix bench-,$(BENCHMARKS))
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-fast: $(STAMP) ## Run the tests that start no server
 $(ENGINE)/.installed: pyproject.toml tests/engine/install.py
 	$(PYTHON) tests/engine/install.py $(ENGINE)
 	@touch $@
+
+test-gpu: $(STAMP) ## Run the tests with an engine on a GPU, where there is one (ENGINE=... names an environment with vLLM)
+	@if [ -x $(ENGINE)/bin/python ]; then $(ENGINE)/bin/python -m pytest tests/gpu $(ARGS); else $(BIN)/python -m pytest tests/gpu $(ARGS); fi
 
 test-engine: $(ENGINE)/.installed ## Run the tests with real vLLM engines (ENGINE=.venv-engine is made for them)
 	$(ENGINE)/bin/python -m pytest tests/engine $(ARGS)
