@@ -27,6 +27,9 @@ SCORER = typer.Option(
     "or MODULE:FUNCTION. Default: what fits the layout.",
 )
 CONFIG = typer.Option("--config", "-c", help="A configuration. Default: serve_config.yaml, if it is here.")
+ENDPOINT = typer.Option("--endpoint", "-e", help="Ask this server, in place of experts in this process.")
+RAY = typer.Option("--ray", help="Spread the work with Ray Data over so many processes.", min=0)
+GRAPH = typer.Option("--graph", help="On Ray, ask the application that runs there, or one made for this.")
 OUT = typer.Option("--out", "-o", help="The folder for the results. Default: evaluations/DATASET.")
 
 
@@ -45,6 +48,9 @@ def evaluate(
     concurrency: Annotated[int, typer.Option(min=1, help="Questions at once.")] = 16,
     max_cost_usd: Annotated[float | None, typer.Option(min=0, help="Stop before it costs more than this.")] = None,
     patience: Annotated[float, typer.Option(min=0, help="Seconds that an upstream may be away.")] = 300.0,
+    endpoint: Annotated[str | None, ENDPOINT] = None,
+    ray: Annotated[int, RAY] = 0,
+    graph: Annotated[bool, GRAPH] = False,
     baseline: Annotated[
         str | None, typer.Option(help="The arm that others are compared with. Default: the first.")
     ] = None,
@@ -60,17 +66,19 @@ def evaluate(
 
       mixture evaluate questions.csv --column prompt=Question --column reference=Answer --scorer exact
     """
-    from commands.evaluating import planned, run
+    from commands.evaluating import Manner, planned, run
     from commands.verdict import show
     from mixture.config import ConfigError
     from mixture.errors import InvalidQuery
     from mixture.evaluation.runner import Terms
 
     try:
-        more = {"template": template, "system": system, "limit": limit, "sample": sample}
+        where = "endpoint" if endpoint else "process"
+        more = {"template": template, "system": system, "limit": limit, "sample": sample, "where": where}
         plan = planned(dataset, arm or ["auto"], layout, column or [], scorer, **more)
         folder = folder or Path("evaluations") / dataset.stem
-        tally = run(plan, _config(config), folder, Terms(concurrency, patience), max_cost_usd)
+        manner = Manner(Terms(concurrency, patience), max_cost_usd, endpoint, ray, graph)
+        tally = run(plan, None if endpoint else _config(config), folder, manner)
         show(folder, tally, baseline)
     except ConfigError as error:
         faults(error, str(config or "configuration"))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from commands.progress import progress
 from mixture.config import Config
 from mixture.errors import InvalidQuery
 from mixture.evaluation import datasets
-from mixture.evaluation.arms import arms_of, local_contest
+from mixture.evaluation.arms import Contest, arms_of, local_contest
+from mixture.evaluation.endpoint import EndpointAnswerer
 from mixture.evaluation.layouts import layout_of
 from mixture.evaluation.plan import Evaluation
 from mixture.evaluation.purse import Purse
@@ -20,6 +24,19 @@ from mixture.evaluation.runner import Runner, Terms
 from mixture.evaluation.scorers import Means, scorer_of
 from mixture.evaluation.store import Done, Store
 from mixture.evaluation.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How an evaluation is run: an `endpoint` to ask, else `processes` of Ray Data (0: this process alone), with a
+    `graph` whose experts scale or each with experts of its own.
+    """
+
+    terms: Terms
+    max_cost_usd: float | None = None
+    endpoint: str | None = None
+    processes: int = 0
+    graph: bool = False
 
 
 def planned(
@@ -46,31 +63,79 @@ def _pair(text: str) -> tuple[str, str]:
     return meaning, column
 
 
-def run(plan: Evaluation, config: Config, folder: Path, terms: Terms, max_cost_usd: float | None) -> Tally:
-    """Run an evaluation in this process, or take it up where it was left. Raises InvalidQuery."""
-    contest = local_contest(plan.arms, config)
-    store, asker = Store(folder), contest.answerers[plan.arms[0].name]
-    scorer = scorer_of(plan.scorer, Means(asker.ask))
-    store.begin(plan.facts)
-    done = store.recover(plan.survey.rows)
-    writer = store.writer()
-    tally = Tally(plan.rows * len(plan.arms), sum(done.count(arm.name) for arm in plan.arms))
-    runner = Runner(contest, scorer, writer, terms, Purse(max_cost_usd), tally)
-    try:
-        asyncio.run(_shown(runner, plan, done))
-    finally:
-        writer.close()
+def run(plan: Evaluation, config: Config | None, folder: Path, manner: Manner) -> Tally:
+    """Run an evaluation, or take it up where it was left. An endpoint needs no `config`. Raises InvalidQuery."""
+    tally = Tally(plan.rows * len(plan.arms))
+    if manner.processes or manner.graph:
+        _on_ray(plan, config or Config(), folder, manner, tally)
+    else:
+        asyncio.run(_here(plan, config, folder, manner, tally))
     return tally
 
 
-async def _shown(runner: Runner, plan: Evaluation, done: Done) -> None:
-    from commands.progress import progress
+def _taken_up(plan: Evaluation, folder: Path, tally: Tally) -> tuple[Store, Done]:
+    """The folder, and what is finished. Raises StoreError."""
+    store = Store(folder)
+    store.begin(plan.facts)
+    done = store.recover(plan.survey.rows)
+    tally.before = sum(done.count(arm.name) for arm in plan.arms)
+    return store, done
 
+
+async def _here(plan: Evaluation, config: Config | None, folder: Path, manner: Manner, tally: Tally) -> None:
+    contest = await _contest(plan, config, manner.endpoint)
     try:
-        with stopped_by_signals(runner.stop, runner.tally), progress(runner.tally, runner.purse.most):
-            await runner.run(plan.items(), done)
+        scorer = scorer_of(plan.scorer, Means(contest.answerers[plan.arms[0].name].ask))
+        store, done = _taken_up(plan, folder, tally)
+        writer, stop = store.writer(), asyncio.Event()
+        runner = Runner(contest, scorer, writer, manner.terms, Purse(manner.max_cost_usd), tally, stop)
+        try:
+            with stopped_by_signals(stop, tally), progress(tally, manner.max_cost_usd):
+                await runner.run(plan.items(), done)
+        finally:
+            writer.close()
     finally:
-        await runner.contest.close()
+        await contest.close()
+
+
+async def _contest(plan: Evaluation, config: Config | None, endpoint: str | None) -> Contest:
+    if endpoint is None:
+        return local_contest(plan.arms, config)
+    answerer = EndpointAnswerer(endpoint, _key(endpoint))
+    await answerer.check(plan.arms)
+    return Contest.alike(plan.arms, answerer)
+
+
+def _key(endpoint: str) -> str:
+    """The key for an endpoint: $MIXTURE_API_KEY, that of a server on this machine, or $OPENAI_API_KEY."""
+    from commands.running import noted
+
+    url = endpoint.rstrip("/").removesuffix("/v1")
+    known = next((server.key for server in noted(os.environ) if server.url == url), "")
+    return os.environ.get("MIXTURE_API_KEY") or known or os.environ.get("OPENAI_API_KEY", "")
+
+
+def _on_ray(plan: Evaluation, config: Config, folder: Path, manner: Manner, tally: Tally) -> None:
+    local_contest(plan.arms, config)  # what can't be is said before anything is started
+    scorer_of(plan.scorer, Means(_nobody))
+    _, done = _taken_up(plan, folder, tally)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    from deployments.evaluation import Job, cluster, spread
+
+    job = Job(plan, config, folder.absolute(), manner.terms)
+    with cluster(job, graph=manner.graph) as ready:
+        asyncio.run(_spread(spread, ready, done, manner, tally))
+    Store(folder).recover(plan.survey.rows)
+
+
+async def _spread(spread: Any, job: Any, done: Done, manner: Manner, tally: Tally) -> None:
+    stop = asyncio.Event()
+    with stopped_by_signals(stop, tally), progress(tally, manner.max_cost_usd):
+        await spread(job, done, tally, stop, manner.max_cost_usd, max(1, manner.processes))
+
+
+async def _nobody(messages: object, model: str) -> Any:
+    raise NotImplementedError
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from commands.keys import keys
 from commands.models import models
 from commands.reload import reload
 from commands.replay import replay
+from commands.report import report
 from commands.serve import serve
 from commands.simulate import simulate
 from commands.validate import validate
@@ -29,7 +30,7 @@ app = typer.Typer(
         "Start with [bold]mixture serve[/], then ask: [bold]mixture ask 'What is 15% of 80?'[/]"
     ),
 )
-for command in (serve, ask, explain, models, validate, reload, simulate, calibrate, evaluate, replay, costs):
+for command in (serve, ask, explain, models, validate, reload, simulate, calibrate, evaluate, replay, costs, report):
     app.command()(command)
 app.add_typer(ab, name="ab")
 app.add_typer(keys, name="keys")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from deployments.remote import Hosted
 from mixture import Mixture
 from mixture.batches import Batches
 from mixture.config import Config, ConfigError, parse_live
+from mixture.types import Message
 
 logger = logging.getLogger("mixture.gateway")
 
@@ -54,6 +56,14 @@ class Gateway:
             logger.error("user_config of the gateway is refused, and the one before stays: %s", error.message)
         else:
             logger.info("the gateway answers by a new user_config")
+
+    async def attempt(self, messages: Sequence[Message], model: str) -> dict[str, Any]:
+        """For batches, which ask through the handle: what `model` says, as the plain data of an
+        `mixture.evaluation.attempts.Attempt`.
+        """
+        from mixture.evaluation.arms import LocalAnswerer  # for those who evaluate
+
+        return asdict(await LocalAnswerer(self._mixture).ask(messages, model))
 
     def __serve_build_asgi_app__(self) -> FastAPI:  # the name is Ray Serve's
         return create_app(

@@ -71,7 +71,7 @@ NAMED = re.compile(r"^\s*[a-zA-Z](?:\([a-zA-Z]\))?\s*=(?!=)\s*")
 
 def valued(text: str) -> str | None:
     """The normal form of the expression `text`; None when it is none. A constant's is that of its number."""
-    plain = None if len(text) > LONGEST else _plain(NAMED.sub("", text))
+    plain = None if len(text) > LONGEST else in_plain_signs(NAMED.sub("", text))
     if plain is None or _MATHS.search(plain) is None:
         return None
     try:
@@ -100,7 +100,7 @@ def _rounded(value: complex) -> str:
     return ":".join(f"{part:.{DIGITS - 1}g}" for part in parts)
 
 
-def _plain(text: str) -> str | None:
+def in_plain_signs(text: str) -> str | None:
     """LaTeX in the signs of a calculator; None when something in it is neither."""
     text = text.replace("\u2212", "-").replace("\u00b7", "*").replace("\u00d7", "*").replace("\u03c0", " pi ")
     text = text.replace("\u221a", " sqrt ").replace("$", "").replace("{,}", "").replace("**", "^")

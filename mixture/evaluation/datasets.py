@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,8 +46,9 @@ class DatasetError(InvalidQuery):
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A part of a file. `start` is a byte of a JSONL file or a row group of a Parquet file; `rows` counts what is in
-    it, lines without JSON included; `first` is the position of its first row in the whole dataset.
+    """A part of a file. `start` is a byte of a JSONL file or a row group of a Parquet file, after which `skip` rows are
+    left out; `rows` counts what is in it, lines without JSON included; `first` is the position of its first row in the
+    whole dataset.
     """
 
     file: str
@@ -55,6 +56,7 @@ class Shard:
     start: int
     rows: int
     first: int
+    skip: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,24 +130,36 @@ def _survey_csv(file: Path, first: int) -> Iterator[Shard]:
 _SURVEYORS = {"parquet": _survey_parquet, "jsonl": _survey_jsonl, "csv": _survey_csv}
 
 
+def cut(whole: Survey, most: int) -> list[Shard]:
+    """The shards in pieces of at most so many rows, for processes that share the work."""
+    return [
+        replace(shard, rows=min(most, shard.rows - skip), first=shard.first + skip, skip=shard.skip + skip)
+        for shard in whole.shards
+        for skip in range(0, shard.rows, most)
+    ]
+
+
 def rows(shard: Shard) -> Iterator[tuple[int, Row | Broken]]:
     """The rows of a shard with their positions; what is no row is told where it stands."""
     return _READERS[shard.format](shard)
 
 
 def _read_parquet(shard: Shard) -> Iterator[tuple[int, Row | Broken]]:
-    position = shard.first
+    begin, end, at = shard.skip, shard.skip + shard.rows, 0
     with pq.ParquetFile(shard.file) as file:
         for batch in file.iter_batches(ROWS, row_groups=[shard.start]):
-            for row in batch.to_pylist():
-                yield position, row
-                position += 1
+            inside = batch.slice(max(0, begin - at), max(0, min(end, at + len(batch)) - max(begin, at)))
+            yield from enumerate(inside.to_pylist(), shard.first + max(0, at - begin))
+            at += len(batch)
+            if at >= end:
+                return
 
 
 def _read_jsonl(shard: Shard) -> Iterator[tuple[int, Row | Broken]]:
     with Path(shard.file).open("rb") as lines:
         lines.seek(shard.start)
-        for position, line in enumerate(itertools.islice(lines, shard.rows), shard.first):
+        wanted = itertools.islice(lines, shard.skip, shard.skip + shard.rows)
+        for position, line in enumerate(wanted, shard.first):
             if line.strip():
                 yield position, _parsed(position, line)
 
@@ -177,7 +191,8 @@ def _read_csv(shard: Shard) -> Iterator[tuple[int, Row | Broken]]:
     file = Path(shard.file)
     with file.open(newline="", encoding="utf-8-sig", errors="replace") as text:
         names = next(csv.reader(text, delimiter="\t" if file.suffix.lower() == ".tsv" else ","))
-    for position, row in enumerate(_csv(file), shard.first):
+    wanted = itertools.islice(_csv(file), shard.skip, shard.skip + shard.rows)
+    for position, row in enumerate(wanted, shard.first):
         if len(row) == len(names):
             yield position, dict(zip(names, row, strict=True))
         else:

@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
+
+
+class Spending(Protocol):
+    """Money that several may spend: see `Purse`."""
+
+    async def take(self) -> bool | None:
+        """Hold money back for one more question: whether there is enough now; None when there never will be."""
+        ...
+
+    async def settle(self, cost_usd: float | None) -> None:
+        """A question has cost this much; None (unknown) counts as the dearest."""
+        ...
+
+    async def give_back(self) -> None:
+        """What was held back is not needed: there was no question."""
+        ...
 
 
 @dataclass(slots=True)
@@ -20,28 +37,28 @@ class Purse:
     held: int = 0
     answered: int = 0
 
-    def take(self) -> bool:
-        """Hold money back for one more question; False when there is not enough for it now."""
-        if self.most is not None:
-            known = self.dearest if self.answered else self.most
-            if self.spent + (self.held + 1) * known > self.most or self.spent >= self.most:
-                return False
+    async def take(self) -> bool | None:
+        """See `Spending`."""
+        if self.most is not None and not self._enough(self.held):
+            return False if self.held else None
         self.held += 1
         return True
 
-    def settle(self, cost_usd: float | None) -> None:
-        """A question has cost this much; None (unknown) counts as the dearest."""
+    async def settle(self, cost_usd: float | None) -> None:
+        """See `Spending`."""
         cost = self.dearest if cost_usd is None else cost_usd
         self.held -= 1
         self.answered += 1
         self.spent += cost
         self.dearest = max(self.dearest, cost)
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is under way and nothing more can be asked."""
-        return self.most is not None and not self.held and not self._enough()
+    async def give_back(self) -> None:
+        """See `Spending`."""
+        self.held -= 1
 
-    def _enough(self) -> bool:
-        assert self.most is not None  # noqa: S101  asked only then
-        return self.spent < self.most and self.spent + (self.dearest if self.answered else 0.0) <= self.most
+    def _enough(self, held: int) -> bool:
+        """Whether there is money for one more beside `held`."""
+        most = self.most or 0.0
+        if not self.answered:
+            return held == 0 and most > 0
+        return self.spent < most and self.spent + (held + 1) * self.dearest <= most

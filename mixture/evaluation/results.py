@@ -43,7 +43,8 @@ class Results:
     asked: npt.NDArray[np.bool_]
     failed: npt.NDArray[np.bool_]
     facts: Mapping[str, Any] = field(default_factory=dict)
-    folder: Path | None = None
+    source: ds.Dataset | None = None
+    """All columns of all rows."""
 
     @property
     def scores(self) -> Doubles:
@@ -89,10 +90,10 @@ class Results:
         return found
 
     def rows(self) -> ds.Dataset:
-        """The files themselves. Raises ResultsError for results that are in no folder."""
-        if self.folder is None:
-            raise ResultsError("these results are in no folder")
-        return dataset_of(Store(self.folder))
+        """Every row with every column. Raises ResultsError where that was not kept."""
+        if self.source is None:
+            raise ResultsError("of these results only the figures were kept")
+        return self.source
 
 
 def dataset_of(store: Store) -> ds.Dataset:
@@ -113,13 +114,17 @@ def load(folder: Path) -> Results:
         raise ResultsError(f"{folder} holds no evaluation", param="results")
     columns = ["position", "item", "domain", "arm", "error", *FIGURES]
     order = [arm["name"] for arm in facts.get("arms", ())]
-    return of_table(dataset_of(store).to_table(columns=columns), order, facts, folder)
+    source = dataset_of(store)
+    return of_table(source.to_table(columns=columns), order, facts, source)
 
 
 def of_table(
-    table: pa.Table, order: Sequence[str] = (), facts: Mapping[str, Any] | None = None, folder: Path | None = None
+    table: pa.Table,
+    order: Sequence[str] = (),
+    facts: Mapping[str, Any] | None = None,
+    source: ds.Dataset | None = None,
 ) -> Results:
-    """Results from a table with a row for each item and arm."""
+    """Results from a table with a row for each item and arm; `source` has the columns that the table has not."""
     found = table["arm"].unique().to_pylist()
     arms = tuple([name for name in order if name in found] + [name for name in found if name not in order])
     places = table["position"].to_numpy()
@@ -134,4 +139,4 @@ def of_table(
     failed[row, column] = pc.is_valid(table["error"]).to_numpy()
     figures["score"][failed] = 0.0
     texts = [tuple(table[name].take(pa.array(first)).to_pylist()) for name in ("item", "domain")]
-    return Results(arms, positions, texts[0], texts[1], figures, asked, failed, facts or {}, folder)
+    return Results(arms, positions, texts[0], texts[1], figures, asked, failed, facts or {}, source)

@@ -11,7 +11,7 @@ from mixture.evaluation.arms import Arm, Contest
 from mixture.evaluation.attempts import Attempt, Proposal
 from mixture.evaluation.items import Broken, Item
 from mixture.evaluation.patience import Patience
-from mixture.evaluation.purse import Purse
+from mixture.evaluation.purse import Purse, Spending
 from mixture.evaluation.records import Record, Score, record
 from mixture.evaluation.scorers import Scorer
 from mixture.evaluation.store import Done, Writer
@@ -22,8 +22,8 @@ UNGRADED = Score(None)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How an evaluation is run: questions at once, seconds that an upstream may be away, whether the proposals of
-    ensembles are graded too, and how many answers of the judge or runs of programs may be awaited.
+    """How an evaluation is run: questions at once, seconds that an upstream may be away, and whether the proposals of
+    ensembles are graded too.
     """
 
     concurrency: int = 16
@@ -39,7 +39,7 @@ class Runner:
     scorer: Scorer
     writer: Writer
     terms: Terms = field(default_factory=Terms)
-    purse: Purse = field(default_factory=Purse)
+    purse: Spending = field(default_factory=Purse)
     tally: Tally = field(default_factory=Tally)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     _patience: dict[int, Patience] = field(default_factory=dict)
@@ -67,15 +67,15 @@ class Runner:
         while not self.stop.is_set() and await self._affordable():
             question = next(waiting, None)
             if question is None:
-                self.purse.held -= 1
+                await self.purse.give_back()
                 return
             await self._one(*question)
 
     async def _affordable(self) -> bool:
         """Wait until the purse has money for one more; False when it never will."""
-        while not self.purse.take():
-            if self.purse.empty:
-                self.tally.stopped = f"the cost cap of {self.purse.most:g} USD is reached"
+        while not (enough := await self.purse.take()):
+            if enough is None:
+                self.tally.stopped = "the cost cap is reached"
                 return False
             await asyncio.sleep(0.01)
             if self.stop.is_set():
@@ -89,7 +89,7 @@ class Runner:
             cost = attempt.cost_usd
             kept = await self._graded(item, arm, attempt)
         finally:
-            self.purse.settle(cost)
+            await self.purse.settle(cost)
         self.writer.add(kept)
         self.tally.note(kept)
 

@@ -93,7 +93,7 @@ class Store:
 
     def facts(self) -> dict[str, Any] | None:
         """What is evaluated here; None when nothing is."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             found: dict[str, Any] = json.loads((self.folder / "evaluation.json").read_text(encoding="utf-8"))
             return found
         return None

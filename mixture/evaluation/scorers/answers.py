@@ -15,7 +15,7 @@ from mixture.evaluation.items import Item, RowFault
 from mixture.evaluation.records import Score
 from mixture.evaluation.scorers import Means
 
-_LETTER = re.compile(r"^\W*([A-Z])\b")
+_LETTER = re.compile(r"^\W*([A-Z])(?:\s*$|\s*[^\w\s])")
 _CHOSEN = re.compile(
     r"(?:answer|option|choice)\**\s*(?:is|:)?\s*\**\s*\(?\$?(?:\\(?:text|boxed|mathrm)\{)?\(?([A-Z])\b"
 )

@@ -133,9 +133,16 @@ _CHECKS: dict[str, Callable[..., tuple[Any, str]]] = {
     "odd": lambda n: (n % 2 == 1, "odd"),
     "divisible": lambda n, by: (by != 0 and n % by == 0, "divisible by {other}"),
     "=": lambda a, b: (bool(sp.simplify(a - b) == 0), "equal to {other}"),
+    "multiple": lambda a, b: (_multiple(a, b), "equal to a multiple of {other}"),
     ">": lambda a, b: (bool(a > b), "greater than {other}"),
     "<": lambda a, b: (bool(a < b), "less than {other}"),
 }
+
+
+def _multiple(first: Any, second: Any) -> bool:
+    """Whether two equations, as what is zero where they hold, are the same one."""
+    quotient = sp.simplify(first / second)
+    return bool(quotient.is_number and quotient.is_finite and quotient != 0)
 
 
 def _convert(task: Task) -> str:

@@ -53,7 +53,8 @@ class Bench:
         writer = store.writer()
         terms = terms or Terms(concurrency=4, patience=0)
         scorer = scorer or scorer_of(plan.scorer)
-        self.runner = Runner(contest, scorer, writer, terms, purse or Purse(), Tally(plan.rows * len(plan.arms)))
+        tally = Tally(plan.rows * len(plan.arms))
+        self.runner = Runner(contest, scorer, writer, terms, purse or Purse(), tally)
         try:
             return await self.runner.run(plan.items(), done)
         finally:

@@ -55,6 +55,21 @@ def test_parquet_by_row_groups(tmp_path):
     assert [(position, row["n"]) for position, row in read(tmp_path / "x.parquet")] == [(n, n) for n in range(10)]
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_pieces_are_the_whole(tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(datasets, "ROWS", 3)
+    file = tmp_path / f"x.{kind}"
+    if kind == "parquet":
+        pq.write_table(pa.table({"n": list(range(23))}), file, row_group_size=10)
+    else:
+        lines = [json.dumps({"n": number}) for number in range(23)] if kind == "jsonl" else ["n", *map(str, range(23))]
+        file.write_text("\n".join(lines) + "\n")
+    pieces = datasets.cut(survey(file), 4)
+    assert all(piece.rows <= 4 for piece in pieces)
+    found = [(position, int(row["n"])) for piece in pieces for position, row in rows(piece)]
+    assert found == [(number, number) for number in range(23)]
+
+
 def test_a_digest_knows_every_byte(tmp_path):
     file = tmp_path / "x.jsonl"
     file.write_text('{"a": 1}')

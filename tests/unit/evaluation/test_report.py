@@ -1,0 +1,123 @@
+"""Reports: what is computed, that no text of a model gets into the page as code, and what they can be made of."""
+
+import json
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from commands.main import app
+from mixture.config import parse
+from mixture.evaluation import results
+from mixture.evaluation.report.page import html, write
+from mixture.evaluation.report.sources import opened
+from mixture.evaluation.report.summary import summarise
+from mixture.evaluation.results import ResultsError
+from tests.unit.evaluation.conftest import expert
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+async def folder(bench):
+    """60 items, three experts of different worth and price, and their vote."""
+    rng = np.random.default_rng(0)
+    bench.rows, said = [], {"poor": {}, "fair": {}, "dear": {}}
+    for number in range(60):
+        question = f"number {number}, how many? {SCRIPT}"
+        bench.rows.append({"question": question, "answer": str(number % 7), "domain": "odd" if number % 2 else "even"})
+        for name, chance in (("poor", 0.3), ("fair", 0.6), ("dear", 0.95)):
+            right = rng.random() < chance
+            said[name][f"number {number},"] = f"{SCRIPT} The answer is {number % 7 if right else 9}"
+    prices = {"poor": 1, "fair": 3, "dear": 60}
+    experts = [expert(name, text) | {"price": {"input": prices[name], "output": 0}} for name, text in said.items()]
+    bench.config = parse({"experts": experts}, {})
+    await bench.run("dear", "fair", "poor", "voting", "cheap=fair")
+    return bench.folder / "out"
+
+
+def test_a_summary_of_everything(folder):
+    found = summarise(results.load(folder))
+    assert found.items == 60
+    assert [arm.name for arm in found.arms] == ["dear", "fair", "poor", "voting", "cheap"]
+    assert found.best.name == "dear"
+    assert {arm.name for arm in found.arms if arm.efficient} == {"dear", "fair", "poor", "cheap"}
+    assert found.shares.strong == ("dear",)
+    assert found.shares.small["fair"].value == 1.0
+    assert found.shares.small["dear"].value == found.shares.small["voting"].value == 0.0
+    assert [domain.name for domain in found.domains] == ["even", "odd"]
+    assert found.lifts["voting"][0].expert in ("dear", "fair")
+    assert found.calibrations["voting"].signal == "agreement"
+    assert any("poor scores less than dear" in said for said in found.statements)
+    assert json.loads(json.dumps(found.plain()))["baseline"] == "dear"
+    assert all(case.answers[0].arm == "dear" for case in found.disagreements)
+    assert all(case.answers[0].score == 0.0 for case in found.disagreements)
+
+
+def test_the_page_is_whole_and_harmless(folder):
+    page = write(summarise(results.load(folder)), folder / "report")
+    text = page.read_text()
+    assert SCRIPT not in text
+    assert "&lt;script&gt;" in text
+    assert not re.search(r"<script|src=|href=\"http|@import|url\((?!#)", text)
+    assert text.count("<svg") == 6
+    names = sorted(path.name for path in page.parent.iterdir())
+    pictures = ["certainty.png", "domains.png", "handled.png", "latencies.png", "members.png", "plane.png"]
+    assert names == sorted([*pictures, "report.html", "summary.json"])
+    assert all((page.parent / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+
+
+def test_strong_experts_may_be_named(folder):
+    found = summarise(results.load(folder), strong=["fair", "dear"], baseline="fair", title="Mine")
+    assert found.shares.small["fair"].value == 0.0
+    assert (found.baseline, found.title) == ("fair", "Mine")
+    with pytest.raises(ResultsError, match="no arm 'nobody'"):
+        summarise(results.load(folder), baseline="nobody")
+
+
+def test_a_report_of_an_outcome_log(tmp_path):
+    log = tmp_path / "log.jsonl"
+    rows = [
+        {"prompt": f"q{number}", "expert": name, "score": float(name == "b" or number % 2), "cost_usd": cost}
+        for number in range(40)
+        for name, cost in (("a", 0.1), ("b", 0.2))
+    ]
+    log.write_text("\n".join(map(json.dumps, rows)))
+    found = summarise(opened(log))
+    assert [(arm.name, arm.standing.score.value) for arm in found.arms] == [("a", 0.5), ("b", 1.0)]
+    assert found.shares.strong == ("b",)
+    assert "log.jsonl" in html(found, {})
+
+
+def test_a_single_arm_without_prices_or_domains(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps({"prompt": "q", "expert": "a", "score": 0.25}))
+    found = summarise(opened(log))
+    assert (found.comparisons, found.domains, found.disagreements, found.shares.strong) == ((), (), (), ())
+    assert "a has the highest score" in html(found, {})
+
+
+def test_results_of_a_table_alone():
+    columns = {name: pa.array([1.0, 0.0]) for name in results.FIGURES}
+    facts = {
+        "position": [3, 5],
+        "item": ["x", "y"],
+        "domain": ["", ""],
+        "arm": ["a", "a"],
+        "error": pa.nulls(2, pa.string()),
+    }
+    found = results.of_table(pa.table({**columns, **facts}))
+    assert found.scores.tolist() == [[1.0], [0.0]]
+    with pytest.raises(ResultsError, match="only the figures"):
+        found.rows()
+
+
+def test_the_command(folder):
+    done = CliRunner().invoke(app, ["report", str(folder), "--out", str(folder / "mine")])
+    assert done.exit_code == 0, done.output
+    assert (folder / "mine" / "report.html").exists()
+    gone = CliRunner().invoke(app, ["report", str(folder / "nothing")])
+    assert gone.exit_code == 1
+    assert "Traceback" not in gone.output
