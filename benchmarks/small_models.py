@@ -65,7 +65,12 @@ ROUTED_ARMS = ("auto_calibrated", "quality_95", "quality_90")
 """Asked of a mixture whose router was calibrated on the other half."""
 ALIASES: Mapping[str, Mapping[str, Any]] = {
     "voting_small": {"strategy": "voting", "experts": list(SMALL)},
-    "cascade_agreeing": {"strategy": "cascade", "lead": 1, "n": 2, "fallback_order": ["flash", "llama-70b", STRONG]},
+    "cascade_agreeing": {
+        "strategy": "cascade",
+        "lead": 2,
+        "experts": ["flash", "llama-70b", STRONG],
+        "fallback_order": ["flash", "llama-70b", STRONG],
+    },
     "auto_calibrated": {"strategy": "auto"},
     "quality_95": {"strategy": "task_based", "quality": 0.95},
     "quality_90": {"strategy": "task_based", "quality": 0.90},

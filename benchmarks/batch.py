@@ -1,0 +1,216 @@
+"""`mixture evaluate` as a batch: questions a second in one process, on Ray Data and against the HTTP endpoint.
+
+With recorded experts made for it; and whether a run that is killed again and again comes to the same results.
+`--memory` watches a long run instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from benchmarks.processes import command, rss_mib, serving
+from benchmarks.reporting import finish, options, progress, table
+
+EXPERTS = ("small", "large")
+KILLS = 10
+LATENCY = 0.02
+"""Seconds of an answer where a run is to be killed: time to kill it in."""
+VOLATILE = ["timestamp", "latency_s", "proposals"]
+"""Columns that differ from run to run."""
+
+
+def question(number: int) -> str:
+    """A prompt of the length of a word problem."""
+    return (
+        f"Item {number}: a shop sells {number} apples a day for {number % 7 + 1} dollars each. How much is that a week?"
+    )
+
+
+def dataset(file: Path, size: int) -> Path:
+    """So many questions as JSONL."""
+    with file.open("w", encoding="utf-8") as lines:
+        for number in range(size):
+            answer = 7 * number * (number % 7 + 1)
+            lines.write(json.dumps({"question": question(number), "answer": f"#### {answer}"}) + "\n")
+    return file
+
+
+def recorded(folder: Path, size: int, latency: float = 0.0) -> dict[str, Any]:
+    """Experts that replay answers, of which the small one's are wrong for every third question."""
+    rows = [
+        {
+            "prompt": question(number),
+            "expert": expert,
+            "response": f"It is a week: the answer is {7 * number * (number % 7 + 1) + wrong}.",
+        }
+        for number in range(size)
+        for expert, wrong in ((EXPERTS[0], int(number % 3 == 0)), (EXPERTS[1], 0))
+    ]
+    log = folder / "answers.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), log)
+    experts = [
+        {
+            "name": name,
+            "provider": "recorded",
+            "price": {"input": price, "output": price},
+            "options": {"file": str(log), "where": {"expert": name}, "latency": latency},
+        }
+        for name, price in zip(EXPERTS, (0.1, 3.0), strict=True)
+    ]
+    return {"experts": experts, "server": {"log": "off"}}
+
+
+def words(file: Path, out: Path, *more: str) -> list[str]:
+    """The command line of a run."""
+    arms = [word for name in EXPERTS for word in ("--arm", name)]
+    return command("evaluate", str(file), "--layout", "gsm8k", "--out", str(out), *arms, *more)
+
+
+def rate(out: Path) -> float:
+    """Questions a second, from the first to the last: without what starting takes."""
+    times = pd.read_parquet(out / "results", columns=["timestamp"])["timestamp"]
+    return float((len(times) - 1) / (times.max() - times.min()))
+
+
+def throughput(folder: Path, size: int) -> dict[str, float]:
+    """Questions a second in each of the three ways."""
+    file, config = dataset(folder / "items.jsonl", size), recorded(folder, size)
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    found = {}
+    for name, more in (("process", ()), ("ray", ("--ray", "2"))):
+        progress(name)
+        subprocess.run(words(file, folder / name, "--config", str(path), "--concurrency", "32", *more), check=True)
+        found[name] = rate(folder / name)
+    with serving(config) as server:
+        progress("endpoint")
+        environ = {**os.environ, "MIXTURE_API_KEY": server.key}
+        asked = words(file, folder / "endpoint", "--endpoint", server.url, "--concurrency", "32")
+        subprocess.run(asked, check=True, env=environ)
+    found["endpoint"] = rate(folder / "endpoint")
+    return found
+
+
+def memory(folder: Path, size: int, every: float) -> list[tuple[int, float]]:
+    """A long run in one process with a scripted expert: questions answered and MiB in use, now and then."""
+    file, path = dataset(folder / "many.jsonl", size), folder / "scripted.yaml"
+    expert = {
+        "name": "small",
+        "provider": "scripted",
+        "options": {"text": "the answer is 7"},
+        "price": {"input": 1, "output": 1},
+    }
+    path.write_text(yaml.safe_dump({"experts": [expert]}), encoding="utf-8")
+    out = folder / "many"
+    asked = command(
+        "evaluate", str(file), "--layout", "gsm8k", "--out", str(out), "--config", str(path), "--arm", "small"
+    )
+    process = subprocess.Popen([*asked, "--concurrency", "32"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    found: list[tuple[int, float]] = []
+    try:
+        while process.poll() is None:
+            time.sleep(every)
+            done = sum(pq.read_metadata(part).num_rows for part in (out / "results").glob("arm=*/*.parquet"))
+            if done and (used := rss_mib(process.pid)) and (not found or done > found[-1][0]):
+                found.append((done, round(used, 1)))
+                progress(f"{done} of {size}: {used:.0f} MiB")
+    finally:
+        process.terminate()
+        process.wait()
+    return found
+
+
+def growth(seen: Sequence[tuple[int, float]]) -> float:
+    """By how much the memory in use grew from the first half of a run to its second, as a share."""
+    used = np.array([mebibytes for _, mebibytes in seen])
+    half = len(used) // 2
+    return float(np.median(used[half:]) / np.median(used[:half]) - 1) if half else 0.0
+
+
+def told(out: Path) -> pd.DataFrame:
+    """What results say, without what differs from run to run."""
+    frame = pd.read_parquet(out / "results").drop(columns=VOLATILE)
+    return frame.sort_values(["arm", "position"]).reset_index(drop=True)
+
+
+def killed(folder: Path, size: int, kills: int, seed: int) -> Mapping[str, Any]:
+    """Run once to the end, and once with so many kills at random moments; whether the results are equal."""
+    file, config = dataset(folder / "few.jsonl", size), recorded(folder, size, LATENCY)
+    path = folder / "slow.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run(words(file, folder / "whole", "--config", str(path), "--concurrency", "8"), check=True, **quiet)
+    chance, done, asked = random.Random(seed), 0, []
+    while True:
+        process = subprocess.Popen(words(file, folder / "killed", "--config", str(path), "--concurrency", "8"), **quiet)
+        if done < kills:
+            _begun(folder / "killed" / "journal", process)
+            time.sleep(chance.uniform(0, 2 * size * LATENCY / 8 / kills))
+            process.send_signal(signal.SIGKILL)
+        if process.wait() == 0:
+            break
+        done += 1
+        asked.append(_lines(folder / "killed" / "journal"))
+        progress(f"killed {done} times")
+    whole, again = told(folder / "whole"), told(folder / "killed")
+    return {
+        "kills": done,
+        "equal": bool(whole.equals(again)),
+        "rows": len(again),
+        "twice": int(again.duplicated(["arm", "position"]).sum()),
+    }
+
+
+def _begun(journals: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a run asks."""
+    while process.poll() is None and not any(file.stat().st_size for file in journals.glob(f"{process.pid}-*.jsonl")):
+        time.sleep(0.02)
+
+
+def _lines(journals: Path) -> int:
+    return sum(file.read_bytes().count(b"\n") for file in journals.glob("*.jsonl"))
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = options(__doc__)
+    parser.add_argument("--items", type=int, default=0, help="questions for the throughput; default 5000, quick 600")
+    parser.add_argument("--memory", type=int, default=0, help="only watch the memory over so many items")
+    parser.add_argument("--every", type=float, default=20.0, help="seconds between looks at the memory")
+    chosen = parser.parse_args()
+    size = chosen.items or (600 if chosen.quick else 5_000)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        if chosen.memory:
+            seen = memory(folder, chosen.memory, chosen.every)
+            table(f"memory over {chosen.memory} items", ("items", "MiB"), seen)
+            finish(
+                "batch_memory",
+                {"items": seen[-1][0], "rss_growth": round(growth(seen), 4), "mib": seen},
+                save=chosen.save,
+            )
+            return
+        rates = throughput(folder, size)
+        kills = killed(folder, 300 if chosen.quick else 1_500, 2 if chosen.quick else KILLS, seed=os.getpid())
+        table(f"{size} items, {len(EXPERTS)} arms", ("way", "questions/s"), [(n, f"{r:.0f}") for n, r in rates.items()])
+        table("killed at random moments", tuple(kills), [tuple(kills.values())])
+        finish("batch", {f"questions_per_s_{name}": round(r, 1) for name, r in rates.items()} | kills, save=chosen.save)
+
+
+if __name__ == "__main__":
+    main()
