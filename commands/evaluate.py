@@ -86,6 +86,10 @@ def evaluate(
     except InvalidQuery as error:
         err.print(f"[red]{escape(error.message)}[/]", soft_wrap=True)
         raise typer.Exit(1) from None
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        err.print(f"[red]It can't go on: {escape(str(error.strerror or error))}{escape(where)}[/]", soft_wrap=True)
+        raise typer.Exit(1) from None
     if tally.stopped:
         raise typer.Exit(3)
 

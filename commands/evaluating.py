@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,27 +73,25 @@ def run(plan: Evaluation, config: Config | None, folder: Path, manner: Manner) -
     return tally
 
 
-def _taken_up(plan: Evaluation, folder: Path, tally: Tally) -> tuple[Store, Done]:
-    """The folder, and what is finished. Raises StoreError."""
+@contextmanager
+def _taken_up(plan: Evaluation, folder: Path, tally: Tally) -> Iterator[tuple[Store, Done]]:
+    """The folder, and what is finished; nobody else has it meanwhile. Raises StoreError."""
     store = Store(folder)
     store.begin(plan.facts)
-    done = store.recover(plan.survey.rows)
-    tally.before = sum(done.count(arm.name) for arm in plan.arms)
-    return store, done
+    with store.held():
+        done = store.recover(plan.survey.rows)
+        tally.before = sum(done.count(arm.name) for arm in plan.arms)
+        yield store, done
 
 
 async def _here(plan: Evaluation, config: Config | None, folder: Path, manner: Manner, tally: Tally) -> None:
     contest = await _contest(plan, config, manner.endpoint)
     try:
         scorer = scorer_of(plan.scorer, Means(contest.answerers[plan.arms[0].name].ask))
-        store, done = _taken_up(plan, folder, tally)
-        writer, stop = store.writer(), asyncio.Event()
-        runner = Runner(contest, scorer, writer, manner.terms, Purse(manner.max_cost_usd), tally, stop)
-        try:
-            with stopped_by_signals(stop, tally), progress(tally, manner.max_cost_usd):
+        with _taken_up(plan, folder, tally) as (store, done), closing(store.writer()) as writer:
+            runner = Runner(contest, scorer, writer, manner.terms, Purse(manner.max_cost_usd), tally)
+            with stopped_by_signals(runner.stop, tally), progress(tally, manner.max_cost_usd):
                 await runner.run(plan.items(), done)
-        finally:
-            writer.close()
     finally:
         await contest.close()
 
@@ -118,14 +116,14 @@ def _key(endpoint: str) -> str:
 def _on_ray(plan: Evaluation, config: Config, folder: Path, manner: Manner, tally: Tally) -> None:
     local_contest(plan.arms, config)  # what can't be is said before anything is started
     scorer_of(plan.scorer, Means(_nobody))
-    _, done = _taken_up(plan, folder, tally)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     from deployments.evaluation import Job, cluster, spread
 
     job = Job(plan, config, folder.absolute(), manner.terms)
-    with cluster(job, graph=manner.graph) as ready:
-        asyncio.run(_spread(spread, ready, done, manner, tally))
-    Store(folder).recover(plan.survey.rows)
+    with _taken_up(plan, folder, tally) as (store, done):
+        with cluster(job, graph=manner.graph) as ready:
+            asyncio.run(_spread(spread, ready, done, manner, tally))
+        store.recover(plan.survey.rows)
 
 
 async def _spread(spread: Any, job: Any, done: Done, manner: Manner, tally: Tally) -> None:

@@ -137,6 +137,7 @@ def of_table(
     asked, failed = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
     asked[row, column] = True
     failed[row, column] = pc.is_valid(table["error"]).to_numpy()
-    figures["score"][failed] = 0.0
+    if not failed.all() and not np.isnan(figures["score"]).all():
+        figures["score"][failed] = 0.0  # where nothing was graded, as in live traffic, failures have no score either
     texts = [tuple(table[name].take(pa.array(first)).to_pylist()) for name in ("item", "domain")]
     return Results(arms, positions, texts[0], texts[1], figures, asked, failed, facts or {}, source)

@@ -7,16 +7,18 @@ what is in both counts once. Several processes may write to one folder, each by 
     OUT/evaluation.json              what is evaluated: dataset, arms, scorer
     OUT/results/arm=NAME/*.parquet   the results
     OUT/journal/*.jsonl              what is not yet in there
+    OUT/lock                         held by the run that is going on
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -90,6 +92,18 @@ class Store:
         self.journals.mkdir(parents=True, exist_ok=True)
         _replace(manifest, json.dumps(facts, indent=2, ensure_ascii=False).encode() + b"\n")
         return False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Until the block ends the folder belongs to this process and those it starts. Raises StoreError when another
+        evaluation is going on in it; the kernel lets go of it when the process ends, however it does.
+        """
+        with (self.folder / "lock").open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreError(f"another evaluation is going on in {self.folder}", param="out") from None
+            yield
 
     def facts(self) -> dict[str, Any] | None:
         """What is evaluated here; None when nothing is."""

@@ -11,6 +11,8 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from mixture.evaluation.report.summary import QUANTILES, Summary
 
@@ -51,7 +53,7 @@ def plane(summary: Summary) -> Figure | None:
     costs = [1e3 * (arm.cost_usd or 0.0) for arm in arms]
     scores = [100 * arm.standing.score.value for arm in arms]
     if min(costs) > 0 and max(costs) / min(costs) > 5:
-        axes.set_xscale("log")
+        _logarithmic(axes)
     for arm, cost, score in zip(arms, costs, scores, strict=True):
         colour = BEST if arm.efficient else PLAIN
         low, high = 100 * arm.standing.score.low, 100 * arm.standing.score.high
@@ -73,7 +75,7 @@ def _labels(axes: Axes, names: Sequence[str], xs: Sequence[float], ys: Sequence[
     spots = [axes.transData.transform((x, y)) for x, y in zip(xs, ys, strict=True)]
     left, right = axes.bbox.x0, axes.bbox.x1
     taken: list[tuple[float, float, float]] = []
-    step = 13.0 * figure.dpi / 100
+    step = 15.0 * figure.dpi / 100
     for place in sorted(range(len(names)), key=lambda place: -spots[place][1]):
         x, y = spots[place]
         size = 5.6 * len(_short(names[place])) * figure.dpi / 100
@@ -92,6 +94,7 @@ def _labels(axes: Axes, names: Sequence[str], xs: Sequence[float], ys: Sequence[
             va="center",
             fontsize=8,
             color="#222222",
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
             arrowprops={"arrowstyle": "-", "color": "#bbbbbb", "linewidth": 0.6} if abs(shift) > step / 2 else None,
         )
 
@@ -134,7 +137,7 @@ def latencies(summary: Summary) -> Figure | None:
         axes.plot([p99], [place], "o", color=PLAIN, markersize=3)
     largest, smallest = max(arm.latency[0.99] for arm in arms), min(arm.latency[0.05] for arm in arms)
     if smallest > 0 and largest / smallest > 30:
-        axes.set_xscale("log")
+        _logarithmic(axes)
     _rows(axes, [arm.name for arm in arms])
     axes.set_xlabel("seconds")
     return figure
@@ -232,6 +235,13 @@ def png(figure: Figure) -> bytes:
 def _axes(width: float, height: float) -> tuple[Figure, Any]:
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Equal steps for equal ratios, with numbers that are written out."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _rows(axes: Axes, names: Sequence[str]) -> None:

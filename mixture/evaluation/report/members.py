@@ -13,6 +13,8 @@ from mixture.aggregation.marginal import Lift, lifts, majority_of
 
 MOST_ITEMS = 5_000
 """Items that are looked at, the first ones: reading answers takes time."""
+WHOLE = 0.8
+"""The share of items on which all members must have answered: who is asked only now and then can't be left out."""
 FEWEST = 3
 """Experts of an ensemble: of two none can be outvoted."""
 
@@ -25,8 +27,9 @@ def added(rows: pa.Table, arms: Sequence[str]) -> dict[str, list[Lift]]:
     for arm in arms:
         polls = _polls(rows.filter(pc.equal(rows["arm"], arm)).slice(0, MOST_ITEMS))
         members = sorted({expert for poll in polls for expert in poll.votes})
-        if len(members) >= FEWEST:
-            found[arm] = sorted(lifts(members, majority_of(polls)), key=lambda lift: -lift.mean)
+        whole = [poll for poll in polls if len(poll.votes) == len(members)]
+        if len(members) >= FEWEST and len(whole) >= WHOLE * len(polls):
+            found[arm] = sorted(lifts(members, majority_of(whole)), key=lambda lift: -lift.mean)
     return found
 
 

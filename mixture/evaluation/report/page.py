@@ -64,7 +64,9 @@ def usd(value: float | None) -> str:
     """An amount of money, with three figures that count."""
     if value is None:
         return "unknown"
-    return "0" if value == 0 else f"{value:.2f}" if value >= 10 else f"{value:.3g}" if value >= 1e-3 else f"{value:.2e}"
+    return (
+        "0" if value == 0 else f"{value:,.2f}" if value >= 10 else f"{value:.3g}" if value >= 1e-4 else f"{value:.1e}"
+    )
 
 
 def seconds(value: float | None) -> str:

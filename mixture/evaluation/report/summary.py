@@ -75,6 +75,11 @@ class Summary:
     notes: tuple[str, ...] = field(default=())
 
     @property
+    def graded(self) -> bool:
+        """Whether there is any score."""
+        return any(arm.standing.items for arm in self.arms)
+
+    @property
     def best(self) -> Arm:
         """The arm with the highest score; of equal ones the cheapest."""
         return max(self.arms, key=lambda arm: (_known(arm.standing.score.value), -(arm.cost_usd or 0.0)))
@@ -92,10 +97,11 @@ def summarise(
     baseline = baseline or results.arms[0]
     rows = results.rows().to_table(columns=["arm", "prompt", "asked", "by", "error", "calls", "cost_usd", "proposals"])
     arms = _efficient([_arm(results, name) for name in results.arms])
-    comparisons = against(results, baseline)
+    graded = bool(np.isfinite(results.scores).any())
+    comparisons = against(results, baseline) if graded else []
     best = max(arms, key=lambda arm: _known(arm.standing.score.value)).name
-    named = any(results.domains)
-    other = best if best != baseline else next((c.arm for c in comparisons), baseline)
+    named = graded and any(results.domains)
+    other = best if best != baseline else max(comparisons, key=lambda c: c.mean).arm if comparisons else baseline
     calibrations = {name: found for name in results.arms if (found := calibration(results, name)) is not None}
     return Summary(
         title=title or str(results.facts.get("dataset", {}).get("name", "Evaluation")),
@@ -111,7 +117,7 @@ def summarise(
         shares=shares(rows, results.arms, strong),
         lifts=added(rows, results.arms),
         calibrations=calibrations,
-        disagreements=tuple(disagreements(results, best)),
+        disagreements=tuple(disagreements(results, best)) if graded else (),
         detectable=_detectable(comparisons),
         notes=tuple(_notes(results, arms)),
     )
@@ -183,14 +189,17 @@ def _detectable(comparisons: Sequence[Comparison]) -> float | None:
 def _notes(results: Results, arms: Sequence[Arm]) -> list[str]:
     """What a reader has to know of how the figures came about."""
     said = []
+    graded = any(arm.standing.items for arm in arms)
     if failed := sum(arm.failed for arm in arms):
-        said.append(f"{failed} questions got no answer; they count as wrong.")
-    if ungraded := sum(arm.ungraded for arm in arms):
+        said.append(f"{failed} questions got no answer" + ("; they count as wrong." if graded else "."))
+    if not graded:
+        said.append("Nothing was graded: costs, times and shares are known, and nothing of quality.")
+    elif ungraded := sum(arm.ungraded for arm in arms):
         said.append(f"{ungraded} answers could not be graded; they count nowhere.")
     if unpriced := [arm.name for arm in arms if arm.cost_usd is None]:
         said.append(f"Not every price is known of {', '.join(unpriced)}: no cost is shown for it.")
     missing = int((~results.asked).sum())
-    if missing:
+    if missing and results.facts.get("arms"):
         said.append(f"{missing} questions have not been asked: the evaluation is not finished.")
     return said
 

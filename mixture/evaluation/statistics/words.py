@@ -27,7 +27,7 @@ def statement(comparison: Comparison) -> str:
         return f"{_claim(c, *pair)} {_size(c)}"
     if c.difference.low == 0 == c.difference.high:
         return f"{pair[0]} and {pair[1]} score the same on every item."
-    bounds = f"from {points(c.difference.low)} to {points(c.difference.high)}"
+    bounds = f"from {100 * c.difference.low:+.1f} to {points(c.difference.high)}"
     within = f"it may lie anywhere {bounds} (95%), {_p(c)}"
     if not c.difference.holds_zero:
         within = f"the interval {bounds} leaves zero out, but the test does not: {_p(c)}"
@@ -39,7 +39,7 @@ def _claim(c: Comparison, arm: str, baseline: str) -> str:
     low, high = sorted((abs(c.difference.low), abs(c.difference.high)))
     return (
         f"{arm} scores {word} than {baseline}, by {points(abs(c.difference.value), signed=False)} "
-        f"(95%: {points(low, signed=False)} to {points(high, signed=False)}), {_p(c)}."
+        f"(95%: {100 * low:.1f} to {100 * high:.1f}), {_p(c)}."
     )
 
 
@@ -57,7 +57,7 @@ def _wanted(c: Comparison) -> str:
 
 
 def _p(c: Comparison) -> str:
-    corrected = f" ({_number(c.p_holm)} for all comparisons)" if c.p_holm != c.p else ""
+    corrected = f" (corrected {_number(c.p_holm)})" if c.p_holm != c.p else ""
     return f"p {_number(c.p)}{corrected}"
 
 

@@ -14,7 +14,11 @@ from mixture.evaluation import results
 from mixture.evaluation.report.page import html, write
 from mixture.evaluation.report.sources import opened
 from mixture.evaluation.report.summary import summarise
+from mixture.evaluation.report.traffic import of_ledger
 from mixture.evaluation.results import ResultsError
+from mixture.ledger.database import connect
+from mixture.ledger.entries import Entry
+from mixture.ledger.store import _booked
 from tests.unit.evaluation.conftest import expert
 
 SCRIPT = "<script>alert(1)</script>"
@@ -121,3 +125,29 @@ def test_the_command(folder):
     gone = CliRunner().invoke(app, ["report", str(folder / "nothing")])
     assert gone.exit_code == 1
     assert "Traceback" not in gone.output
+
+
+def test_live_traffic_has_costs_and_no_scores(tmp_path):
+    engine = connect(f"sqlite:///{tmp_path / 'ledger.db'}")
+    entries = []
+    for number in range(30):
+        strategy = "voting" if number % 3 == 0 else "task_based"
+        for place, name in enumerate(("small", "large") if strategy == "voting" else ("small",)):
+            entries.append(
+                Entry(f"{number}-{place}", 1e9 + number, f"r{number}", 1, "me", strategy, name, name, "answer",
+                      prompt_tokens=5, cost_usd=0.1 + place, outcome="error" if number == 1 else "ok",
+                      latency_ms=1_000.0 * (1 + place))
+            )  # fmt: skip
+    with engine.begin() as connection:
+        _booked(connection, entries)
+    found = summarise(of_ledger(engine))
+    arms = {arm.name: arm for arm in found.arms}
+    assert arms["voting"].cost_usd == pytest.approx(1.2)
+    assert (arms["voting"].latency[0.5], arms["task_based"].failed) == (2.0, 1)
+    assert found.shares.strong == ("large",)
+    assert [found.shares.small[name].value for name in ("voting", "task_based")] == [0.0, 1.0]
+    page = html(found, {})
+    assert "Nothing was graded" in page
+    assert "highest score" not in page
+    with pytest.raises(ResultsError, match="no calls"):
+        of_ledger(engine, since="2030-01-01")

@@ -95,6 +95,15 @@ async def test_another_evaluation_does_not_go_into_the_same_folder(bench):
         Store(bench.folder / "full").begin({})
 
 
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    store = Store(tmp_path)
+    store.begin({})
+    with store.held(), pytest.raises(StoreError, match="going on"), Store(tmp_path).held():
+        pass
+    with store.held():
+        pass
+
+
 async def test_broken_rows_missing_columns_and_mixed_types_are_counted(bench):
     bench.rows += [
         "{broken\n",

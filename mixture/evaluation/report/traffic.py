@@ -1,0 +1,76 @@
+"""Live traffic as results: the ledger's calls, put together by request. They have costs and times, and no scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from sqlalchemy import Engine, select
+
+from mixture.evaluation.records import SCHEMA
+from mixture.evaluation.results import FIGURES, Results, ResultsError, of_table
+from mixture.ledger.tables import CALLS
+
+MOST = 500_000
+"""Calls that are read, the latest."""
+_WANTED = (
+    "request",
+    "at",
+    "strategy",
+    "expert",
+    "outcome",
+    "cost_usd",
+    "latency_ms",
+    "prompt_tokens",
+    "completion_tokens",
+)
+
+
+def of_ledger(engine: Engine, since: str | None = None, until: str | None = None) -> Results:
+    """The requests of some days (UTC, both included), each strategy as an arm. Raises ResultsError without any."""
+    latest = select(*(CALLS.c[name] for name in _WANTED))
+    if since is not None:
+        latest = latest.where(CALLS.c.day >= since)
+    if until is not None:
+        latest = latest.where(CALLS.c.day <= until)
+    latest = latest.order_by(CALLS.c.at.desc()).limit(MOST)
+    with engine.connect().execution_options(reads=True) as connection:
+        calls = [dict(row._mapping) for row in connection.execute(latest)]
+    calls.sort(key=lambda call: (call["request"], call["at"]))
+    rows = [_row(place, found) for place, found in enumerate(_requests(calls))]
+    if not rows:
+        raise ResultsError("the ledger has no calls of these days", param="since")
+    table = pa.Table.from_pylist(rows, schema=SCHEMA.append(pa.field("arm", pa.string())))
+    facts = {"dataset": {"name": "live traffic", "rows": len(rows), "digest": ""}}
+    return of_table(table, sorted({row["arm"] for row in rows}), facts, ds.dataset(table))
+
+
+def _requests(calls: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    for _, found in groupby(calls, key=lambda call: call["request"]):
+        yield list(found)
+
+
+def _row(place: int, calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A request. Its time is that from the beginning of its first call to the end of its last."""
+    good = [call for call in calls if call["outcome"] == "ok"]
+    costs = [call["cost_usd"] for call in calls]
+    ends = [call["at"] + call["latency_ms"] / 1e3 for call in calls]
+    return {
+        **dict.fromkeys(FIGURES),
+        "position": place,
+        "item": calls[0]["request"],
+        "arm": calls[0]["strategy"] or "(none)",
+        "domain": "",
+        "prompt": "",
+        "error": None if good else str(calls[-1]["outcome"]),
+        "asked": [call["expert"] for call in calls],
+        "by": good[-1]["expert"] if len(good) == 1 else None,
+        "calls": len(calls),
+        "cost_usd": None if None in costs else sum(costs),
+        "latency_s": max(ends) - calls[0]["at"],
+        "prompt_tokens": sum(call["prompt_tokens"] for call in calls),
+        "completion_tokens": sum(call["completion_tokens"] for call in calls),
+    }
