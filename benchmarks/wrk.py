@@ -17,6 +17,14 @@ wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer {key}"
 wrk.body = '{body}'
 """
+_NUMBERED = """
+local number = 0
+request = function()
+  number = number + 1
+  local body = string.gsub(wrk.body, "NUMBER", number)
+  return wrk.format(nil, nil, nil, body)
+end
+"""
 BODY = '{"model":"%s","messages":[{"role":"user","content":"Say hello to the world in a few words."}]}'
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
 
@@ -41,8 +49,14 @@ def need_wrk() -> None:
 
 def load(server: Running, model: str, clients: int, seconds: int) -> Load:
     """Ask `model` for short answers, `clients` at once, for `seconds`."""
+    return load_body(server, BODY % model, clients, seconds)
+
+
+def load_body(server: Running, body: str, clients: int, seconds: int) -> Load:
+    """Send `body`, `clients` at once, for `seconds`; where it has the word NUMBER, with another number each time."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(_SCRIPT.format(key=server.key, body=BODY % model))
+        script.write(_SCRIPT.format(key=server.key, body=body))
+        script.write(_NUMBERED if "NUMBER" in body else "")
         script.flush()
         words = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "30s", "--latency", "-s", script.name]
         url = f"{server.url}/v1/chat/completions"

@@ -101,6 +101,8 @@ def deployable(source: Source, environ: MutableMapping[str, str]) -> dict[str, A
     args = copy.deepcopy(source.args)
     _hide(args.get("server") or {}, "api_keys", environ)
     _hide(args.get("ledger") or {}, "url", environ)
+    if "://" in str((args.get("cache") or {}).get("shared")):
+        _hide(args["cache"], "shared", environ)
     for expert in args.get("experts") or ():
         _hide(expert, "api_key", environ)
     schema = copy.deepcopy(source.schema)

@@ -15,6 +15,7 @@ from typing import Any
 from ray import serve
 from ray.serve import Application
 
+from actors.cache import CacheActor
 from actors.feedback import FeedbackActor
 from actors.ledger import LedgerActor
 from actors.retrieval import RetrievalActor
@@ -61,6 +62,7 @@ def build(args: dict[str, Any]) -> Application:
             "ledger": _ledger(config),
             **{name: _part(name, config, retrieval, desk.get("feedback")) for name in config.hosted},
             **desk,
+            **_shared(config),
         },
     )
     # The gateway sheds load by itself, with an error that clients understand: Serve's own limit lies above its.
@@ -81,6 +83,13 @@ def _desk(config: Config) -> dict[str, Application]:
         return {}
     feedback = config.feedback.model_copy(update={"folder": str(Path(folder).absolute())})
     return {"feedback": _deployment(FeedbackActor, "feedback", AT_ONCE, num_replicas=1).bind(feedback, config.router)}
+
+
+def _shared(config: Config) -> dict[str, Application]:
+    """The answers that gateways share, where they do so in a process of the cluster: one replica."""
+    if config.cache.shared != "actor":
+        return {}
+    return {"cache": _deployment(CacheActor, "cache", AT_ONCE, num_replicas=1).bind(config.cache)}
 
 
 def _deployment(hosted: Any, name: str, at_once: int, **more: Any) -> serve.Deployment:

@@ -44,6 +44,8 @@ class Gateway:
         self._ledger = hosted.ledger
         self._batches = Batches(Path(config.batches.folder)) if config.batches.folder else None
         self._mixture = Mixture.from_config(config, hosts=hosted.hosts())
+        if hosted.cache is not None:
+            self._mixture.cache.share(hosted.cache)
         hosted.warm()
 
     async def reconfigure(self, user_config: Mapping[str, Any] | None) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from deployments.engine.starts import Starts
 from deployments.loads import Reports
+from deployments.shared import RemoteCache
 from mixture.assembly import Hosts
 from mixture.config import ExperimentConfig
 from mixture.counters import Sums
@@ -330,6 +331,12 @@ class Hosted:
     def embedder(self) -> RemoteEmbedder:
         """The embedder that all processes share."""
         return RemoteEmbedder(self.parts["retrieval"])
+
+    @property
+    def cache(self) -> RemoteCache | None:
+        """The answers that gateways share, where they do so in a process of the cluster."""
+        handle = self.parts.get("cache")
+        return None if handle is None else RemoteCache(handle)
 
     @property
     def feedback(self) -> RemoteFeedback | None:

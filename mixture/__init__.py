@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mixture.mixture import Answer, Mixture
+    from mixture.mixture import Mixture
+    from mixture.request import Answer
 
 __all__ = ["Answer", "Mixture", "__version__"]
 __version__ = "0.1.0"

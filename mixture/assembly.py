@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mixture.aggregation import make_aggregator, make_scorer
-from mixture.config import Config, ConfigError, ExpertConfig
+from mixture.caching import AnswerCache
+from mixture.caching.keys import epoch_of
+from mixture.caching.redis import RedisCache
+from mixture.caching.semantic import Encode, SemanticCache
+from mixture.config import Config, ConfigError, ExpertConfig, SemanticConfig
 from mixture.ledger import Book, LedgerHost, Recorder, folder_of
 from mixture.planning import LLMDecomposer, RuleDecomposer
 from mixture.providers import Context, create
@@ -18,6 +22,7 @@ from mixture.routing import make_router
 from mixture.routing.fallback import FallbackRouter
 from mixture.routing.sessions import StickyRouter
 from mixture.routing.signals import reading_of
+from mixture.routing.static import Floats, packaged
 from mixture.types import Aggregator, Decomposer, Embedder, Expert, Panel, Retriever, Router
 from mixture.wrappers import wrap
 
@@ -139,6 +144,45 @@ def in_order(experts: Sequence[ExpertConfig]) -> list[ExpertConfig]:
         done |= {e.name for e in ready}
         waiting = [e for e in waiting if e.name not in done]
     return ordered
+
+
+def make_cache(config: Config, panel: Panel, version: str) -> AnswerCache:
+    """The cache of answers."""
+    made = AnswerCache(config.cache, epoch(config, panel, version))
+    if config.cache.semantic.mode != "off":
+        encode = _encoder(config.cache.semantic, panel)
+        made.semantic = SemanticCache(config.cache.semantic, made.store, encode, domain_of)
+    if "://" in config.cache.shared:
+        made.share(RedisCache(config.cache.shared, config.cache.ttl))
+    return made
+
+
+def epoch(config: Config, panel: Panel, version: str) -> bytes:
+    """A digest of all that answers. What does not change an answer is not in it."""
+    data = config.model_dump(mode="json", exclude={"server", "cache", "feedback", "limits", "ledger", "batches"})
+    return epoch_of(data, (expert.card for expert in panel.experts.values()), version)
+
+
+def domain_of(text: str) -> str:
+    """The domain in which an answer to `text` is judged."""
+    return reading_of(text).domain or "other"
+
+
+def _encoder(config: SemanticConfig, panel: Panel) -> Encode:
+    if config.encoder == "minilm":
+        from mixture.embedding import MiniLM  # torch stands behind it
+
+        embedder = panel.embedder or MiniLM()
+
+        async def minilm(text: str) -> Sequence[float]:
+            return (await embedder.embed([text]))[0]
+
+        return minilm
+
+    async def static(text: str) -> Floats:
+        return packaged().encode(text)
+
+    return static
 
 
 async def warm(panel: Panel) -> None:

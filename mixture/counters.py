@@ -40,6 +40,7 @@ SERIES: Mapping[str, Series] = {
     "mixture_cost_usd_total": Series("US dollars that attempts with a known price cost", ("expert",)),
     "mixture_unpriced_total": Series("Attempts whose price is not known", ("expert",)),
     "mixture_cache_total": Series("Look-ups in caches", ("kind", "outcome")),
+    "mixture_cache_judged_total": Series("Hits of the semantic cache that were judged", ("domain", "verdict")),
     "mixture_overhead_seconds": Series(
         "Seconds of a request in which no expert was at work",
         buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),

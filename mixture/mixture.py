@@ -6,10 +6,11 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixture import assembly
+from mixture import __version__, assembly
 from mixture.config import Config, LiveConfig, load, overlaid, parse
 from mixture.description import describe
 from mixture.dispatch.bounds import bounded, narrowed, payable
@@ -21,11 +22,11 @@ from mixture.ledger import NO_LIMITS, Recorder, Ticket, admit, remaining
 from mixture.live import renewed, repriced
 from mixture.metering import metered
 from mixture.models import NO_WISHES, Models, Target, Wishes
+from mixture.request import Answer, Request
 from mixture.routing.reloading import follow
 from mixture.scope import within_scope
-from mixture.streams import drive
 from mixture.trace import Trace
-from mixture.types import LOCAL, Answered, Caller, Completion, Emit, Event, Message, Panel, Query, Report
+from mixture.types import LOCAL, Caller, Completion, Emit, Event, Message, Panel, Query
 
 if TYPE_CHECKING:
     pass
@@ -34,19 +35,6 @@ REPRICED_SECONDS = 10.0
 """Between two looks at what engines compute, where their price follows from it."""
 
 Asked = str | Query | Sequence[Message | Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer and what was done for it."""
-
-    completion: Completion
-    report: Report
-
-    @property
-    def text(self) -> str:
-        """The answer's text."""
-        return self.completion.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +55,7 @@ class Mixture:
         self.models = Models(config, panel.experts)
         self.experiments = Experiments(config.aliases)
         self._made = config, {name: expert.card for name, expert in panel.experts.items()}
+        self.cache = assembly.make_cache(config, panel, __version__)
 
     @classmethod
     def from_config(
@@ -93,14 +82,7 @@ class Mixture:
         `trace` is filled as the request goes on, so that a caller has it when the request fails.
         Raises InvalidQuery, UnknownModel, NoAnswer, BudgetExceeded, DeadlineExceeded and what `mixture.errors` lists.
         """
-        query, trace = _limited(as_query(asked), wishes), trace or Trace()
-        target, panel = self._begin(query, model, wishes, trace)
-
-        async def emit(event: Event) -> None:
-            trace.note(event)
-
-        completion = await self._run(target, query, panel, emit, trace)
-        return Answer(completion, trace.report(completion))
+        return await self.request(asked, model, wishes, trace=trace).answer()
 
     def stream(
         self, asked: Asked, model: str = "auto", wishes: Wishes = NO_WISHES, *, trace: Trace | None = None
@@ -110,17 +92,38 @@ class Mixture:
         Raises at once, before there is an iterator, what can be said without asking an expert: InvalidQuery,
         UnknownModel and BudgetExceeded.
         """
-        query, trace = replace(_limited(as_query(asked), wishes), stream=True), trace or Trace()
+        return self.request(asked, model, wishes, trace=trace, stream=True).events()
+
+    def request(
+        self,
+        asked: Asked,
+        model: str = "auto",
+        wishes: Wishes = NO_WISHES,
+        *,
+        trace: Trace | None = None,
+        stream: bool = False,
+    ) -> Request:
+        """A request that is in order, to be looked up, answered or streamed. Raises as `stream` does."""
+        given, trace = as_query(asked), trace or Trace()
+        query = _limited(given, wishes)
+        if stream:
+            query = replace(query, stream=True)
         target, panel = self._begin(query, model, wishes, trace)
+        until = (wishes.max_latency_ms, given.limits.deadline)
+        exposes = wishes.expose_proposals
+        # What admission left of the key's budget is another sum each time, and no wish of the request.
+        most = wishes.max_cost_usd if trace.purse is not None else query.limits.max_cost_usd
+        wished = replace(wishes, cache=None, max_latency_ms=None, max_cost_usd=most)
+        ask = self.cache.ask(query, target.digest, wishes.cache, trace.caller.id, wished, until)
+        if trace.exposure is not None:
+            ask = None  # an experiment compares what answers cost and how long they take when they are made
+        work = partial(self._run, target, query, panel)
+        return Request(work, trace, self.cache, ask, request_id=query.request_id, exposes=exposes)
 
-        async def run(put: Emit) -> Completion:
-            async def emit(event: Event) -> None:
-                trace.note(event)
-                await put(event)
-
-            return await self._run(target, query, panel, emit, trace)
-
-        return drive(run, lambda completion: Answered(completion, trace.report(completion)))
+    @property
+    def moment(self) -> bytes:
+        """The state of what answers depend on and what may change while this runs: same bytes, same state."""
+        return self.cache.epoch
 
     async def estimate(
         self, asked: Asked, model: str = "auto", wishes: Wishes = NO_WISHES, *, trace: Trace | None = None
@@ -148,6 +151,10 @@ class Mixture:
         ticket = await admit(self.ledger, limits, query, trace, target.executed, target.options, experts)
         left = None if ticket.purse is None else remaining(ticket.purse)
         return narrowed(query, left, None), ticket
+
+    def unlimited(self, caller: Caller) -> bool:
+        """Whether nothing of a caller's requests has to be counted before they begin."""
+        return self.ledger is None or self.ledger.limits(caller.id) is NO_LIMITS
 
     def answer_sync(self, asked: Asked, model: str = "auto", wishes: Wishes = NO_WISHES) -> Answer:
         """`answer` for code that is not asynchronous. Clients are closed at its end."""
@@ -213,6 +220,7 @@ class Mixture:
         panel = renewed(self.panel, config, cards)
         self.config, self.panel, self.models = config, panel, Models(config, panel.experts)
         self.experiments = Experiments(config.aliases)
+        self.cache.epoch = assembly.epoch(config, panel, __version__)
 
     def describe(self, caller: Caller = LOCAL) -> dict[str, Any]:
         """What is configured and available to `caller`: experts, strategies, aliases. Plain data, ready for JSON."""
@@ -224,6 +232,7 @@ class Mixture:
 
     async def close(self) -> None:
         """Enter what is left into the ledger, and close every expert's client; they open again when they are used."""
+        await self.cache.close()
         if self.ledger is not None:
             await self.ledger.close()
         await assembly.close(self.panel)
@@ -246,7 +255,7 @@ class Mixture:
             trace.experts = frozenset(target.experts)
         return target
 
-    async def _run(self, target: Target, query: Query, panel: Panel, emit: Emit, trace: Trace) -> Completion:
+    async def _run(self, target: Target, query: Query, panel: Panel, trace: Trace, emit: Emit) -> Completion:
         trace.emit = emit
         with metered(trace):
             strategy = target.strategy

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from mixture.caching import CacheWish
+from mixture.caching.keys import target_of
 from mixture.config import STRATEGY_NAMES, AggregationName, AliasConfig, Config, OnPartial, StrategyOptions
 from mixture.dispatch.bounds import bounded
 from mixture.errors import InvalidQuery, UnknownModel
@@ -34,6 +36,7 @@ class Wishes:
     layers: int | None = None
     enhance: bool | None = None
     expose_proposals: bool = False
+    cache: CacheWish | None = None
 
     @property
     def options(self) -> StrategyOptions:
@@ -70,6 +73,8 @@ class Target:
     """What it is run with, the server's own limits included."""
     inner: Callable[[str, StrategyOptions], StrategyOptions]
     """What a strategy that `auto` chooses, by its name, is run with, and over it what `auto` tells it."""
+    digest: bytes = b""
+    """Of what it stands for: answers of one target are none of another."""
 
 
 NO_WISHES = Wishes()
@@ -170,7 +175,8 @@ class Models:
     def _expert(self, name: str, kind: Kind, own: StrategyOptions = NO_OPTIONS) -> Target:
         expert, options = self._experts[name], merged(self._limits(), own)
         strategy = bounded(direct(name), options)
-        return Target(kind, "expert", strategy, {name: expert}, expert.card.abilities, options, self._inner(own))
+        inner, digest = self._inner(own), target_of("expert", (name,), _set(options))
+        return Target(kind, "expert", strategy, {name: expert}, expert.card.abilities, options, inner, digest)
 
     def _limits(self) -> StrategyOptions:
         return StrategyOptions(**self._config.limits.model_dump(exclude_none=True))
@@ -181,7 +187,8 @@ class Models:
         abilities = frozenset.intersection(*(e.card.abilities for e in chosen.values())) if chosen else frozenset()
         inner = self._inner(own)
         strategy = create(name, options, lambda chosen, over: create(chosen, inner(chosen, over)))
-        return Target(kind, name, strategy, chosen, abilities, options, inner)
+        digest = target_of(name, chosen, [_set(options), _set(own)])  # `auto` hands `own` on to what it chooses
+        return Target(kind, name, strategy, chosen, abilities, options, inner, digest)
 
     def _options(self, name: str, own: StrategyOptions) -> StrategyOptions:
         """What the strategy `name` is told: the server's defaults, over them its own, over them `own`."""

@@ -29,6 +29,8 @@ class Trace(Meter):
     """Filled while a request is answered, also when it fails."""
 
     requested: str = "auto"
+    cache: str = "bypass"
+    """What the cache had for it: `hit`, `miss`, `shared`, `semantic`; `bypass` where it was not asked."""
     route: Route | None = None
     plan: Plan | None = None
     proposals: list[Proposed] = field(default_factory=list)
@@ -49,6 +51,11 @@ class Trace(Meter):
             self.proposals.append(event)
         elif isinstance(event, Adjusted) and event not in self.adjustments:
             self.adjustments.append(event)
+
+    @property
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the request came."""
+        return (time.perf_counter() - self.started) * 1e3
 
     @property
     def overhead_ms(self) -> float:
@@ -76,7 +83,7 @@ class Trace(Meter):
             usage=sum((call.usage for call in self.calls), Usage()),
             cost_usd=sum(known),
             cost_complete=len(known) == len(self.calls),
-            latency_ms=(time.perf_counter() - self.started) * 1e3,
+            latency_ms=self.elapsed_ms,
         )
 
     def _experiment(self) -> Experiment | None:

@@ -96,6 +96,7 @@ def fields_of(exchange: Exchange) -> dict[str, Any]:
             "model": shown(exchange.model, 128),
             "strategy": trace.executed or None,
             "stream": exchange.stream,
+            "cache": trace.cache,
             "route": list(trace.route.experts) if trace.route else None,
             "why": shown(trace.route.why, 200) if trace.route else None,
             "experts": [f"{call.expert}:{call.outcome}" for call in trace.calls],
@@ -122,7 +123,7 @@ def text_line(fields: Mapping[str, Any]) -> str:
     parts = [clock, str(fields["status"] or "gone"), f"{fields['ms']:.0f} ms", f"{fields['method']} {fields['path']}"]
     if "model" in fields:
         parts.append(f"{fields['model']} → {fields['strategy'] or '-'}")
-        parts.append(" ".join(fields["experts"]) or "no expert")
+        parts.append(" ".join(fields["experts"]) or ("no expert" if fields["cache"] == "bypass" else fields["cache"]))
         parts.append(f"{fields['prompt_tokens']}+{fields['completion_tokens']} tokens")
         cost = fields["cost_usd"]
         parts.append("cost unknown" if cost is None else f"${cost:.6f}")

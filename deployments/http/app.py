@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from deployments.http.access_log import AccessLog, open_log
 from deployments.http.auth import Keys
 from deployments.http.batches import Asking, BatchApi, add_batches
+from deployments.http.caching import add_cache
 from deployments.http.completions import ANTHROPIC, OPENAI, Completions
 from deployments.http.docs import add_docs
 from deployments.http.embeddings import Embeddings
@@ -134,7 +135,7 @@ def create_app(
 
     load = _counted(mixture, server)
     endpoints = _endpoints(mixture, embedder, server, desk)
-    works = [mixture.warm, desk.follow, mixture.follow, metrics.follow]
+    works = [mixture.warm, desk.follow, mixture.follow, mixture.cache.follow, metrics.follow]
     if batches is not None:
         works.append(Worker(batches, mixture.config.batches, Asking(endpoints), lambda: load.share).run)
     living = partial(_living, information=information, mixture=mixture, works=works, log=log)
@@ -145,6 +146,7 @@ def create_app(
     add_information(app, information)
     add_metrics(app, metrics)
     add_usage(app, mixture)
+    add_cache(app, mixture)
     if batches is not None:
         add_batches(app, BatchApi(batches, mixture.config.batches))
     checked = Keys(keys)

@@ -37,7 +37,7 @@ async def send_error(exchange: Exchange, error: MixtureError, send: Send) -> Non
     headers = exchange.response_headers(b"application/json")
     headers += _error_headers(error)
     if exchange.trace.calls:
-        headers += report_headers(exchange.trace.report(), exchange.trace.overhead_ms)
+        headers += report_headers(exchange.trace.report(), exchange.trace)
     await send_bytes(headers, error.status, exchange.encode_error(error, exchange.id), send)
 
 

@@ -81,13 +81,15 @@ def request_id(headers: Mapping[bytes, bytes]) -> str:
     return new_id("req_")
 
 
-def report_headers(report: Report, overhead_ms: float) -> HeaderList:
+def report_headers(report: Report, trace: Trace) -> HeaderList:
     """What was done, in headers; the cost only when all of it is known."""
-    experts = ",".join(dict.fromkeys(call.expert for call in report.calls))
+    recalled = () if report.recalled is None else report.recalled.experts
+    experts = ",".join(dict.fromkeys((*recalled, *(call.expert for call in report.calls))))
     headers = [
         (b"x-mixture-strategy", report.strategy_executed.encode()),
         (b"x-mixture-experts", experts.encode("latin-1", "replace")),
-        (b"x-mixture-overhead-ms", b"%.3f" % overhead_ms),
+        (b"x-mixture-cache", trace.cache.encode()),
+        (b"x-mixture-overhead-ms", b"%.3f" % trace.overhead_ms),
     ]
     if report.cost_complete:
         headers.append((b"x-mixture-cost-usd", b"%.10g" % report.cost_usd))

@@ -17,7 +17,7 @@ from mixture.api.openai_chat import Asked
 from mixture.config import FeedbackConfig, ServerConfig
 from mixture.errors import InvalidQuery, MixtureError
 from mixture.experiments import Exposed
-from mixture.feedback import FeedbackHost, Remembered
+from mixture.feedback import FeedbackHost, Receipt, Remembered
 from mixture.feedback.following import heed
 from mixture.feedback.notes import Answering
 from mixture.types import Call, Query, Report
@@ -30,6 +30,9 @@ MOST = 5_000
 """Requests that wait to be told; beyond them the oldest can't be judged."""
 OWN = ("answer", "proposer")
 """The parts in which an expert's text is an answer of its own."""
+
+
+_LEARNED = "the semantic cache has learned from it"
 
 
 class Feedback:
@@ -46,16 +49,28 @@ class Feedback:
         self._telling: asyncio.Task[None] | None = None
         self._shadows = Shadows(host, mixture)
 
+    @property
+    def takes_notes(self) -> bool:
+        """Whether answers can be judged here."""
+        return self._host is not None
+
     async def __call__(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         """Take a note. Raises MixtureError while nothing has been sent."""
         body = await read_body(receive, exchange.headers.get(b"content-length"), self._server.max_body_bytes)
         note = parse_feedback(body, exchange.trace.caller.id)
+        semantic = self._mixture.cache.semantic
+        was_hit = semantic is not None and semantic.noted(note.owner, note.request_id, note.score)
+        if self._host is None and was_hit:
+            await self._thank(exchange, Receipt(note.request_id, None, note.score, False, False, _LEARNED, None), send)
+            return
         if self._host is None:
             raise InvalidQuery(
                 "feedback is switched off on this server: set `feedback.folder`", code="unsupported_parameter"
             )
         await self._tell()
-        receipt = await self._host.give(note)
+        await self._thank(exchange, await self._host.give(note), send)
+
+    async def _thank(self, exchange: Exchange, receipt: Receipt, send: Send) -> None:
         exchange.status = 200
         data = orjson.dumps(receipt_fields(receipt))
         await send_bytes(exchange.response_headers(b"application/json"), 200, data, send)

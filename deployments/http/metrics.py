@@ -10,10 +10,11 @@ from uuid import uuid4
 
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from deployments.http.exchange import Exchange
+from mixture.caching.meaning.trust import upper_bound
 from mixture.counters import COUNTERS, SERIES, Sums, count, observe
 from mixture.errors import MixtureError
 
@@ -85,6 +86,20 @@ class Metrics(Collector):
             for key, amount in sums.items():
                 family.add_metric(key, amount)
             yield family
+        yield from _false_hits(self._sums.get("mixture_cache_judged_total", {}))
+
+
+def _false_hits(judged: Mapping[tuple[str, ...], float]) -> Iterator[Metric]:
+    """How often the semantic cache was wrong, by domain, and how often it may be."""
+    rate = GaugeMetricFamily("mixture_cache_false_hit_rate", "Share of judged hits that were false", labels=["domain"])
+    words = "The rate of false hits that is not exceeded, with a confidence of 95%"
+    upper = GaugeMetricFamily("mixture_cache_false_hit_rate_upper", words, labels=["domain"])
+    for domain in sorted({key[0] for key in judged}):
+        wrong, right = (int(judged.get((domain, verdict), 0.0)) for verdict in ("false", "right"))
+        rate.add_metric([domain], wrong / (wrong + right))
+        upper.add_metric([domain], upper_bound(wrong, wrong + right))
+    yield rate
+    yield upper
 
 
 def _histogram(name: str, sums: Mapping[tuple[str, ...], float]) -> Metric:

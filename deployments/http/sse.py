@@ -44,6 +44,7 @@ async def send_stream(
     headers = exchange.response_headers(b"text/event-stream; charset=utf-8")
     headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
     headers.append((b"x-mixture-strategy", exchange.trace.executed.encode()))
+    headers.append((b"x-mixture-cache", exchange.trace.cache.encode()))
     exchange.status = 200
     async with aclosing(events):
         await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -15,6 +15,7 @@ from mixture.types import (
     Plan,
     Proposed,
     Quorum,
+    Recalled,
     Report,
     Route,
     Usage,
@@ -35,17 +36,33 @@ def report_fields(report: Report, proposals: Sequence[Proposed] | None = None) -
         "confidence": report.confidence,
         "aggregation": aggregation_fields(report.aggregation),
         "fields": fields_fields(report.fields),
-        "cached": report.cached,
+        "cached": report.recalled is not None,
         "adjustments": [adjusted_fields(adjusted) for adjusted in report.adjustments],
         "budget": budget_fields(report.budget),
         "experiment": experiment_fields(report.experiment),
         "cost_usd": report.cost_usd,
         "cost_complete": report.cost_complete,
+        "cache": recalled_fields(report.recalled),
         "latency_ms": round(report.latency_ms, 3),
     }
     if proposals is not None:
         fields["proposals"] = [proposal_fields(proposal, expose=True) for proposal in proposals]
     return fields
+
+
+def recalled_fields(recalled: Recalled | None) -> dict[str, Any] | None:
+    """Where an answer comes from that was not made for this request, and what it took when it was made."""
+    if recalled is None:
+        return None
+    fields: dict[str, Any] = {
+        "kind": recalled.kind,
+        "experts": list(recalled.experts),
+        "usage": usage_fields(recalled.usage),
+        "cost_usd": recalled.cost_usd,
+    }
+    if recalled.similarity is not None:
+        fields["similarity"] = round(recalled.similarity, 4)
+    return fields | {"age_s": round(recalled.age_s, 3)}
 
 
 def fields_fields(fields: Mapping[str, FieldVote] | None) -> dict[str, dict[str, Any]] | None:

@@ -35,6 +35,7 @@ class MixtureReport(BaseModel):
     degraded: str | None
     fields: dict[str, dict[str, Any]] | None = None
     cached: bool
+    cache: dict[str, Any] | None = None
     cost_usd: float
     cost_complete: bool
     latency_ms: float
@@ -185,6 +186,26 @@ class UsageAnswer(BaseModel):
 
     object: Literal["list"]
     data: list[UsageRow]
+
+
+class CacheFacts(BaseModel):
+    """What the cache of the gateway that answers holds for a key, and what became of the key's requests there: kind ->
+    outcome -> how many. `semantic` has what was judged of all keys' hits, by domain: how many, how many were false, the
+    rate and its upper bound, the threshold, and whether the domain is switched off.
+    """
+
+    object: Literal["mixture.cache"]
+    entries: int
+    bytes: int
+    counts: dict[str, dict[str, int]]
+    semantic: dict[str, dict[str, Any]] | None
+
+
+class CacheDeleted(BaseModel):
+    """How many answers were forgotten."""
+
+    object: Literal["mixture.cache.deleted"]
+    deleted: int
 
 
 class ModelEntry(BaseModel):

@@ -7,11 +7,25 @@ from typing import Annotated
 from pydantic import Field
 
 from mixture.api.parsing import Body, Refused
+from mixture.caching import CacheWish
 from mixture.config import AggregationName, OnPartial
 from mixture.errors import InvalidQuery
 from mixture.models import NO_WISHES, Wishes
 
-_LATER = ("retrieval", "cache")
+_LATER = ("retrieval",)
+
+
+class CacheFields(Body):
+    """What may be done with the cache for this request."""
+
+    read: bool = True
+    """Whether an answer that was given before, or that is being given, may be this one's."""
+    write: bool = True
+    """Whether this answer may be given again."""
+    max_age: Annotated[float, Field(ge=0, le=31_536_000)] | None = None
+    """Seconds that an answer may be old."""
+    semantic: bool | None = None
+    """Whether it may be the answer to a question that means the same; left out: as the server is configured."""
 
 
 class MixtureFields(Body):
@@ -46,8 +60,9 @@ class MixtureFields(Body):
     """Show the text of each proposal in the report and in the progress of a stream."""
     retrieval: Refused = None
     """Not supported yet: refused."""
-    cache: Refused = None
-    """Not supported yet: refused."""
+    cache: Annotated[bool | CacheFields, Field(union_mode="left_to_right")] | None = None
+    """Whether the answer may come from the cache and be kept there: true, false, or each by itself. Left out: as the
+    server is configured, usually for requests with `temperature: 0` or a `seed`."""
 
     def wishes(self) -> Wishes:
         """Raises InvalidQuery for a field that is known and not supported yet."""
@@ -70,7 +85,14 @@ class MixtureFields(Body):
             layers=self.layers,
             enhance=self.enhance,
             expose_proposals=bool(self.expose_proposals),
+            cache=_cache_wish(self.cache),
         )
+
+
+def _cache_wish(said: bool | CacheFields | None) -> CacheWish | None:
+    if said is None or isinstance(said, bool):
+        return None if said is None else CacheWish(said, said)
+    return CacheWish(said.read, said.write, said.max_age, said.semantic)
 
 
 def wishes_of(fields: MixtureFields | None) -> Wishes:

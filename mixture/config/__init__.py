@@ -6,6 +6,7 @@ field. Unknown fields are errors too, so that a typing mistake is found by `mixt
 """
 
 from mixture.config.batches import BatchesConfig
+from mixture.config.cache import CacheConfig, SemanticConfig
 from mixture.config.engine import AutoscalingConfig, EngineConfig
 from mixture.config.experiment import ExperimentConfig
 from mixture.config.expert import ExpertConfig, PriceConfig, Resilience, ResilienceOverride, SamplingConfig
@@ -36,6 +37,7 @@ __all__ = [
     "AliasConfig",
     "AutoscalingConfig",
     "BatchesConfig",
+    "CacheConfig",
     "Config",
     "ConfigError",
     "DecomposerConfig",
@@ -57,6 +59,7 @@ __all__ = [
     "STRATEGY_NAMES",
     "SamplingConfig",
     "Section",
+    "SemanticConfig",
     "ServerConfig",
     "StrategyOptions",
     "document",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from mixture.config.batches import BatchesConfig
+from mixture.config.cache import CacheConfig
 from mixture.config.experiment import ExperimentConfig
 from mixture.config.expert import ExpertConfig, Name, Resilience
 from mixture.config.feedback import FeedbackConfig
@@ -244,6 +245,8 @@ class Config(Section):
     """What calls cost, and keys with budgets."""
     batches: BatchesConfig = BatchesConfig()
     """Files of requests that are answered beside live traffic."""
+    cache: CacheConfig = CacheConfig()
+    """Answers that are given again."""
     decomposer: DecomposerConfig = DecomposerConfig()
     """Who takes requests apart."""
     aggregator: AggregatorConfig = AggregatorConfig()

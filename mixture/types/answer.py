@@ -268,7 +268,7 @@ class Verdict:
     fields: Mapping[str, FieldVote] | None = None
 
 
-Adjustment = Literal["shrunk", "grown", "capped", "cancelled", "hedged", "retried", "replaced", "woken"]
+Adjustment = Literal["shrunk", "grown", "capped", "cancelled", "hedged", "retried", "replaced", "woken", "recalled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,8 +276,8 @@ class Adjusted:
     """An event: something was done otherwise than the model's name says. Fewer experts are asked (`shrunk`) or more
     (`grown`), an answer's tokens are limited (`capped`), calls are stopped whose answers are not needed (`cancelled`),
     a second expert is asked beside a slow one (`hedged`), further ones instead of those that failed (`retried`), or
-    another one takes on a failed one's part (`replaced`); one had to be started first (`woken`). `experts` are those
-    concerned.
+    another one takes on a failed one's part (`replaced`); one had to be started first (`woken`), or a part is given
+    that was answered before (`recalled`). `experts` are those concerned.
     """
 
     kind: Adjustment
@@ -308,11 +308,27 @@ class Experiment:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalled:
+    """Where an answer comes from that was not made for this request: the same request before (`exact` in this process,
+    `shared` in another one), the same request that was being answered (`flight`), or one that means the same
+    (`semantic`, with its `similarity`). `usage` and `cost_usd` are what it took then, the cost None where it is not
+    known; `age_s` is how many seconds ago it was answered, `experts` who did.
+    """
+
+    kind: Literal["exact", "flight", "shared", "semantic"]
+    age_s: float = 0.0
+    experts: tuple[str, ...] = ()
+    usage: Usage = Usage()
+    cost_usd: float | None = None
+    similarity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What was done for a request and what it cost: the `mixture` field of an answer.
 
-    `usage` is the sum over every call that was made. `cost_usd` is the sum of the known costs; `cost_complete` is
-    false when a call's price is unknown, so that unknown is never read as nothing.
+    `usage` is the sum over every call that was made; nothing where the answer was `recalled`. `cost_usd` is the sum of
+    the known costs; `cost_complete` is false when a call's price is unknown, so that unknown is never read as nothing.
     """
 
     strategy_requested: str
@@ -326,7 +342,7 @@ class Report:
     confidence: float | None = None
     aggregation: Aggregation | None = None
     fields: Mapping[str, FieldVote] | None = None
-    cached: bool = False
+    recalled: Recalled | None = None
     adjustments: tuple[Adjusted, ...] = ()
     budget: Budget | None = None
     experiment: Experiment | None = None
@@ -334,3 +350,8 @@ class Report:
     cost_usd: float = 0.0
     cost_complete: bool = True
     latency_ms: float = 0.0
+
+    @property
+    def cached(self) -> bool:
+        """Whether the answer was made for another request than this one."""
+        return self.recalled is not None

@@ -1,5 +1,6 @@
 """Wrappers: experts that protect an expert. Each concern is a class of its own; `wrap` puts them in their order.
 
+    Cached     gives parts again that were answered before, in requests that may be cached
     Waking     waits for an expert that has to be started, or leaves it to others meanwhile
     Retrying   tries again what may pass, within the time for the whole
     Breaking   leaves an expert alone that keeps failing
@@ -18,6 +19,7 @@ from typing import cast
 from mixture.config import Resilience
 from mixture.types import EngineLoad, Expert, Load, Warmup
 from mixture.wrappers.breaking import Breaker, Breaking, State
+from mixture.wrappers.cached import Cached
 from mixture.wrappers.limited import Limited, Limiter
 from mixture.wrappers.metered import Metered
 from mixture.wrappers.pace import Pace
@@ -29,6 +31,7 @@ from mixture.wrappers.wrapper import Wrapper
 __all__ = [
     "Breaker",
     "Breaking",
+    "Cached",
     "Limited",
     "Limiter",
     "Metered",
@@ -57,7 +60,7 @@ def wrap(expert: Expert, resilience: Resilience) -> Expert:
     limited = Limited(attempt, Limiter(resilience.max_concurrency), resilience.first_token_timeout)
     breaking = Breaking(limited, Breaker(resilience.allowed_fails, resilience.cooldown_time))
     retrying = Retrying(breaking, resilience.num_retries, resilience.timeout)
-    return Waking(retrying, cast(Sleeper, expert)) if hasattr(expert, "warmup") else retrying
+    return Cached(Waking(retrying, cast(Sleeper, expert)) if hasattr(expert, "warmup") else retrying)
 
 
 def state(expert: Expert) -> State | None:

@@ -78,6 +78,7 @@ def real_server(upstreams, tmp_path_factory):
                         },
                     },
                     "hosted": ["router", "decomposer", "aggregator"],
+                    "cache": {"shared": "actor", "shared_timeout_ms": 5_000},
                     "router": {"timeout_ms": 5_000},  # a busy machine is no reason to fall back
                 },
                 "deployments": [{"name": "gateway", "num_replicas": 2, "ray_actor_options": {"num_cpus": 0.1}}],

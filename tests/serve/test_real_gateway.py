@@ -93,3 +93,18 @@ def cmdline(pid):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+async def test_gateways_share_their_answers(real_server, upstreams):
+    body = {"model": "plain", "temperature": 0, "messages": [{"role": "user", "content": "say hello, both of you"}]}
+    asked = upstreams.quick.stats.requests
+    seen = []
+    async with asyncio.timeout(60):
+        while "shared" not in seen:
+            async with httpx2.AsyncClient(base_url=real_server.url, headers=real_server.headers) as http:
+                answer = await http.post("/v1/chat/completions", json=body)
+            assert answer.json()["choices"][0]["message"]["content"] == "hello there from upstream"
+            seen.append(answer.headers["x-mixture-cache"])
+    assert seen[0] == "miss"
+    assert set(seen[1:]) <= {"miss", "hit", "shared"}
+    assert upstreams.quick.stats.requests - asked == seen.count("miss") <= 2

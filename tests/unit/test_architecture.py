@@ -52,6 +52,7 @@ LAYERS = (
         "mixture.assembly",
         "mixture.estimation",
         "mixture.live",
+        "mixture.request",
     },
     {"mixture.mixture"},
     {"mixture.api", "mixture.evaluation"},

@@ -99,7 +99,8 @@ def test_any_messages(parser, conversation):
         ({"functions": []}, "functions", "use `tools`"),
         ({"mixture": {"quality": 1.5}}, "mixture.quality", "less than or equal to 1"),
         ({"mixture": {"quality": "high"}}, "mixture.quality", "number"),
-        ({"mixture": {"cache": True}}, "mixture.cache", "not supported"),
+        ({"mixture": {"cache": {"age": 1}}}, "mixture.cache.age", "not a field"),
+        ({"mixture": {"cache": {"max_age": -1}}}, "mixture.cache.max_age", "greater than or equal to 0"),
         ({"mixture": {"experts": []}}, "mixture.experts", "at least 1"),
     ],
 )

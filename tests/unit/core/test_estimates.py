@@ -28,7 +28,7 @@ def mixture():
 
 async def told(mixture, asked, model="auto", wishes=None):
     found = estimate_fields(await mixture.estimate(asked, model, wishes or Wishes()))
-    assert not any(expert.inner.inner.inner.inner.inner.queries for expert in mixture.panel.experts.values())
+    assert not any(expert.inner.inner.inner.inner.inner.inner.queries for expert in mixture.panel.experts.values())
     return found
 
 

@@ -35,7 +35,7 @@ async def test_calls_at_work_and_waiting_are_counted():
     gate = asyncio.Event()
     expert = wrap(scripted("a", gate=gate), Resilience(max_concurrency=2))
     asking = [asyncio.create_task(complete(expert, QUERY)) for _ in range(3)]
-    await expert.inner.inner.inner.inner.inner.reached(started=2)
+    await expert.inner.inner.inner.inner.inner.inner.reached(started=2)
     assert load(expert).waiting == 1.5
     gate.set()
     await asyncio.gather(*asking)

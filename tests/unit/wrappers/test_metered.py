@@ -105,7 +105,7 @@ async def test_running_out_of_time_is_a_timeout_and_not_a_cancellation():
 
 async def test_every_attempt_is_a_call_of_its_own():
     expert = wrap(scripted(failure={"error": "ExpertUnavailable", "calls": 2}), Resilience(num_retries=2))
-    expert._sleep = lambda seconds: asyncio.sleep(0)
+    expert.inner._sleep = lambda seconds: asyncio.sleep(0)
     assert [call.outcome for call in await calls_of(expert)] == ["error", "error", "ok"]
 
 

@@ -1,0 +1,91 @@
+"""How far answers to similar questions are to be trusted, by domain: learned from those that were judged.
+
+A hit is judged by its caller's feedback, or by asking again. The bounds are those of Clopper and Pearson (1934),
+one-sided, at 95%. A domain's threshold only rises: to where what was judged above it shows no more false hits than are
+allowed. Where no threshold does, the domain is switched off; its hits are then made anew and compared, so that it can
+come back.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from scipy.special import betaincinv
+
+CONFIDENCE = 0.95
+KEPT = 2_000
+"""Judged hits that are kept for a domain, the last ones."""
+FEWEST = 2
+"""False hits from which on a domain is switched off: one may be a slip of who judges, and only raises the threshold."""
+STEP = 1e-4
+"""By how much a threshold lies above the highest false hit below it."""
+
+
+def upper_bound(wrong: int, judged: int) -> float:
+    """The rate of false hits that is not exceeded, with `CONFIDENCE`; 1 where nothing was judged."""
+    return 1.0 if wrong >= judged else float(betaincinv(wrong + 1, judged - wrong, CONFIDENCE))
+
+
+@dataclass(slots=True)
+class Domain:
+    """What was judged in one domain: (score, whether it was right)."""
+
+    threshold: float
+    samples: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=KEPT))
+    off: bool = False
+
+    def counts(self) -> tuple[int, int]:
+        """False hits and judged ones at the threshold as it is."""
+        above = [right for score, right in self.samples if score >= self.threshold]
+        return above.count(False), len(above)
+
+    def facts(self) -> dict[str, Any]:
+        """What is known, in numbers."""
+        wrong, judged = self.counts()
+        return {
+            "threshold": round(self.threshold, 4),
+            "judged": judged,
+            "false": wrong,
+            "false_hit_rate": round(wrong / judged, 6) if judged else None,
+            "upper_bound": round(upper_bound(wrong, judged), 6),
+            "off": self.off,
+        }
+
+
+class Trust:
+    """Thresholds by domain. `most` is the rate of false hits that is allowed."""
+
+    def __init__(self, threshold: float, most: float) -> None:
+        self._threshold, self._most = threshold, most
+        self._domains: dict[str, Domain] = {}
+
+    def domain(self, name: str) -> Domain:
+        """What is known of a domain."""
+        return self._domains.setdefault(name, Domain(self._threshold))
+
+    def judge(self, name: str, score: float, *, right: bool) -> None:
+        """Learn from one judged hit."""
+        domain = self.domain(name)
+        domain.samples.append((score, right))
+        if not right or domain.off:
+            self._weigh(domain)
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """What is known of every domain."""
+        return {name: domain.facts() for name, domain in sorted(self._domains.items())}
+
+    def _weigh(self, domain: Domain) -> None:
+        """Raise the threshold until what was judged above it is within the bound; switch off where that is nowhere."""
+        ranked = sorted(domain.samples)
+        scores = [score for score, _ in ranked]
+        wrong_at = [score for score, right in ranked if not right]
+        for threshold in sorted({domain.threshold, *(score + STEP for score in wrong_at)}):
+            above = [right for _, right in ranked[bisect_left(scores, threshold) :]]
+            enough = above or len(wrong_at) < FEWEST
+            if threshold >= domain.threshold and enough and above.count(False) <= self._most * len(above):
+                domain.threshold, domain.off = threshold, False
+                return
+        domain.off = True
