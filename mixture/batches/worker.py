@@ -201,7 +201,7 @@ class _Run:
             self.ended = "cancelled"
         elif time.time() > self.batch.expires_at:
             self.ended = "expired"
-        return self.ended != "completed"
+        return bool(self.ended != "completed")
 
     def _expire(self, left: list[Request]) -> None:
         for request in left:
