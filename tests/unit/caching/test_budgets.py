@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from mixture import Mixture
+from mixture.config import LiveConfig
 from mixture.models import Wishes
 from mixture.trace import Trace
 from mixture.types import Limits, Message, Query, Sampling
@@ -49,3 +50,15 @@ async def test_what_is_left_of_a_budget_makes_no_other_request():
     assert await asked(mixture, 0.4) == ("hit", 0)
     assert await asked(mixture, 0.4, Wishes(max_cost_usd=0.1)) == ("miss", 1)
     assert await asked(mixture, 0.3, Wishes(max_cost_usd=0.1)) == ("hit", 0)
+
+
+async def test_a_server_that_is_set_anew_answers_anew():
+    expert = {"name": "a", "provider": "scripted", "price": {"input": 1, "output": 2}, "options": {"text": ["x", "y"]}}
+    mixture = Mixture.from_config({"experts": [expert]})
+    before = mixture.moment
+    assert await asked(mixture, 0.5) == ("miss", 1)
+    mixture.reconfigure(LiveConfig(experts={"a": {"price": {"input": 3, "output": 4}}}))
+    assert mixture.moment != before
+    assert await asked(mixture, 0.5) == ("miss", 1)
+    mixture.reconfigure(LiveConfig())
+    assert (mixture.moment, await asked(mixture, 0.5)) == (before, ("hit", 0))
