@@ -1,14 +1,18 @@
-"""The documents' index and the embedder, once for a whole cluster: no other process loads torch."""
+"""The documents' index and the embedder: no other process of a server loads torch or LanceDB."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from mixture.config import DocumentsConfig
 from mixture.embedding import MiniLM
 from mixture.retrieval.documents import load
+from mixture.retrieval.host import Entry, Kept, Search, Submission
+from mixture.retrieval.library import library
 from mixture.retrieval.local import LocalRetriever
-from mixture.types import Passage
+from mixture.retrieval.quotes import Quotes
+from mixture.types import Caller, Passage
 
 
 class RetrievalActor:
@@ -20,17 +24,41 @@ class RetrievalActor:
 
     def __init__(self, documents: DocumentsConfig) -> None:
         self._embedder = MiniLM()
-        self._retriever = LocalRetriever(lambda: load(documents.paths), self._embedder)
+        self._own = LocalRetriever(lambda: load(documents.paths), self._embedder)
+        self._library = library(documents, os.environ)
+        self._quotes = Quotes(self._library, self._own, self._embedder)
 
     async def ready(self) -> bool:
         """Load the model and build the index. Raises ConfigError when the documents can't be read."""
         await self._embedder.ready()
-        await self._retriever.ready()
+        await self._own.ready()
         return True
 
-    async def retrieve(self, text: str, k: int) -> list[Passage]:
+    async def retrieve(self, text: str, k: int, caller: Caller) -> Sequence[Passage]:
         """See `mixture.types.Retriever`."""
-        return await self._retriever.retrieve(text, k)
+        return await self._quotes.retrieve(text, k, caller)
+
+    async def search(self, search: Search) -> Sequence[Passage]:
+        """See `mixture.retrieval.host.DocumentHost`; so with the next four."""
+        return await self._library.search(search)
+
+    async def holds(self, caller: Caller) -> bool:
+        """Whether there is any document that `caller` may use."""
+        return await self._library.holds(caller)
+
+    async def add(
+        self, caller: Caller, collection: str, documents: Sequence[Submission], private: bool | None = None
+    ) -> Sequence[Entry]:
+        """Keep documents."""
+        return await self._library.add(caller, collection, documents, private)
+
+    async def kept(self, caller: Caller, collection: str | None = None) -> Sequence[Kept]:
+        """The documents that are kept."""
+        return await self._library.kept(caller, collection)
+
+    async def delete(self, caller: Caller, collection: str, document: str) -> Entry:
+        """Delete a document."""
+        return await self._library.delete(caller, collection, document)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """See `mixture.types.Embedder`."""

@@ -10,6 +10,7 @@ from commands.calibrate import calibrate
 from commands.costs import costs
 from commands.evaluate import evaluate
 from commands.explain import explain
+from commands.ingest import ingest
 from commands.keys import keys
 from commands.models import models
 from commands.reload import reload
@@ -30,7 +31,21 @@ app = typer.Typer(
         "Start with [bold]mixture serve[/], then ask: [bold]mixture ask 'What is 15% of 80?'[/]"
     ),
 )
-for command in (serve, ask, explain, models, validate, reload, simulate, calibrate, evaluate, replay, costs, report):
+for command in (
+    serve,
+    ask,
+    explain,
+    models,
+    validate,
+    reload,
+    simulate,
+    calibrate,
+    evaluate,
+    replay,
+    costs,
+    report,
+    ingest,
+):
     app.command()(command)
 app.add_typer(ab, name="ab")
 app.add_typer(keys, name="keys")

@@ -103,6 +103,9 @@ def deployable(source: Source, environ: MutableMapping[str, str]) -> dict[str, A
     _hide(args.get("ledger") or {}, "url", environ)
     if "://" in str((args.get("cache") or {}).get("shared")):
         _hide(args["cache"], "shared", environ)
+    storage = (args.get("documents") or {}).get("storage") or {}
+    for field in storage:
+        _hide(storage, field, environ)
     for expert in args.get("experts") or ():
         _hide(expert, "api_key", environ)
     schema = copy.deepcopy(source.schema)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deployments.remote import Handle, RemoteEmbedder
+from deployments.documents import Handle, RemoteEmbedder
 from mixture.aggregation import make_aggregator
 from mixture.config import AggregatorConfig
 from mixture.types import Completion, Query, Verdict, Weights, Writer

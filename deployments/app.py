@@ -32,6 +32,7 @@ from mixture.config import Config, EngineConfig, ExpertConfig, parse
 from mixture.keys import home, with_keys
 from mixture.ledger import folder_of, url_of
 from mixture.providers import Context, create
+from mixture.retrieval.host import kept_at
 from mixture.types import Expert, ExpertCard
 
 PARTS: Mapping[str, type] = {"router": HostedRouter, "decomposer": HostedDecomposer, "aggregator": HostedAggregator}
@@ -44,7 +45,7 @@ AT_ONCE = 512
 def build(args: dict[str, Any]) -> Application:
     """The application: a gateway, and what the configuration hosts beside it. Raises ConfigError."""
     config = _resolved(with_keys(discovered(parse(args), os.environ), os.environ))
-    retrieval = _deployment(RetrievalActor, "retrieval", AT_ONCE).bind(config.documents)
+    retrieval = _deployment(RetrievalActor, "retrieval", AT_ONCE).bind(kept_at(config.documents, os.environ))
     cards = _cards(config)
     desk = _desk(config)
     engines, unplaced = bound(config, cards, partial(_deployment, at_once=AT_ONCE))

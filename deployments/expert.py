@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from deployments.remote import Handle, RemoteRetriever
+from deployments.documents import Handle, RemoteRetriever
 from mixture.config import DocumentsConfig, ExpertConfig
 from mixture.errors import ExpertUnavailable, MixtureError
 from mixture.providers import Context, create
 from mixture.streams import chunks, coalesce, joined
-from mixture.types import Chunk, EngineLoad, Query
+from mixture.types import NOBODY, Caller, Chunk, EngineLoad, Passage, Query, Retriever
 
 logger = logging.getLogger("mixture.expert")
 
@@ -26,11 +26,25 @@ def deployment_name(expert: str) -> str:
     return "expert-" + expert.replace("/", "-").replace("#", "-")
 
 
+class Unrestricted:
+    """What a retriever finds that anybody may use and every expert may read: here it is not known whose query is
+    answered and what else its request asks, so that nobody could keep the rest from others.
+    """
+
+    def __init__(self, inner: Retriever) -> None:
+        self._inner = inner
+
+    async def retrieve(self, text: str, k: int, caller: Caller) -> Sequence[Passage]:
+        """See `mixture.types.Retriever`."""
+        found = await self._inner.retrieve(text, k, NOBODY)
+        return [one for one in found if not one.private and one.readers is None]
+
+
 class HostedExpert:
     """The host of one expert. It is made bare: the wrappers stay with the caller, where calls are metered."""
 
     def __init__(self, config: ExpertConfig, documents: DocumentsConfig, retrieval: Handle) -> None:
-        context = Context(environ=os.environ, retriever=RemoteRetriever(retrieval), documents=documents)
+        context = Context(environ=os.environ, retriever=Unrestricted(RemoteRetriever(retrieval)), documents=documents)
         self._expert = create(config, context)
 
     async def stream(self, query: Query) -> AsyncGenerator[Batch, None]:

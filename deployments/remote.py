@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from deployments.calls import called, is_ours
+from deployments.documents import RemoteDocuments, RemoteEmbedder, RemoteRetriever
 from deployments.engine.starts import Starts
 from deployments.loads import Reports
 from deployments.shared import RemoteCache
@@ -35,7 +37,6 @@ from mixture.types import (
     Expert,
     ExpertCard,
     Loads,
-    Passage,
     Plan,
     Query,
     Route,
@@ -86,36 +87,13 @@ class RemoteExpert:
                     begun = True
                     yield chunk
         except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, MixtureError) or _is_ours(error):
+            if isinstance(error, MixtureError) or is_ours(error):
                 raise
             logger.warning("the host of expert %s failed: %s", self.card.name, type(error).__name__)
             kind = StreamBroken if begun else ExpertUnavailable
             raise kind(f"the process of expert {self.card.name!r} failed", expert=self.card.name) from None
         finally:
             response.cancel()
-
-
-def _is_ours(error: BaseException) -> bool:
-    """Whether it is this task that is being cancelled. Ray raises CancelledError also when the replica's task was
-    cancelled (it is shutting down, say), which must not look like our own.
-    """
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
-
-
-async def _called(what: str, call: Any, kind: type[MixtureError] = Overloaded) -> Any:
-    """The result of a unary call. Raises `kind` when its process is not there."""
-    try:
-        return await call
-    except (Exception, asyncio.CancelledError) as error:
-        if _is_ours(error):
-            call.cancel()  # nobody waits for it any more
-            raise
-        cause = getattr(error, "cause", None)  # what was raised there; around it Ray puts a traceback
-        if isinstance(cause, MixtureError):
-            raise cause from None
-        logger.warning("the %s failed: %s", what, type(error).__name__)
-        raise kind(f"the {what} is not available at the moment", retry_after=1.0) from None
 
 
 class RemoteEngine(RemoteExpert):
@@ -145,7 +123,7 @@ class RemoteEngine(RemoteExpert):
     async def ready(self) -> None:
         """Wait for a replica that runs, which Serve starts because it is asked for."""
         began = self._starts.begin()
-        self._starts.reported(await _called(f"engine of {self.card.name}", self._ready.remote(), ExpertUnavailable))
+        self._starts.reported(await called(f"engine of {self.card.name}", self._ready.remote(), ExpertUnavailable))
         self._starts.end(began)
 
     def wake(self) -> None:
@@ -185,7 +163,7 @@ class RemoteRouter:
 
     async def route(self, query: Query, cards: Sequence[ExpertCard], loads: Loads | None = None) -> Route:
         """See `mixture.types.Router`."""
-        route: Route = await _called("router", self._call.remote(query, cards, loads))
+        route: Route = await called("router", self._call.remote(query, cards, loads))
         return route
 
 
@@ -199,7 +177,7 @@ class RemoteDecomposer:
         """See `mixture.types.Decomposer`. Raises Overloaded when it takes longer than `PATIENCE`: rules are at hand."""
         try:
             async with asyncio.timeout(PATIENCE):
-                plan: Plan = await _called("decomposer", self._call.remote(query))
+                plan: Plan = await called("decomposer", self._call.remote(query))
         except TimeoutError:
             raise Overloaded(f"the decomposer did not answer within {PATIENCE:g} s", retry_after=1.0) from None
         return plan
@@ -222,7 +200,7 @@ class RemoteAggregator:
     ) -> Verdict:
         """See `mixture.types.Aggregator`."""
         call = self._call.remote(query, proposals, weights, writer, pending=pending)
-        verdict: Verdict = await _called("aggregator", call)
+        verdict: Verdict = await called("aggregator", call)
         return verdict
 
 
@@ -234,30 +212,30 @@ class RemoteFeedback:
 
     async def remember(self, requests: Sequence[Remembered]) -> None:
         """See `mixture.feedback.FeedbackHost`."""
-        await _called("feedback desk", self._handle.remember.remote(list(requests)))
+        await called("feedback desk", self._handle.remember.remote(list(requests)))
 
     async def mirrored(self, what: Mirrored) -> None:
         """See `mixture.feedback.FeedbackHost`."""
-        await _called("feedback desk", self._handle.mirrored.remote(what))
+        await called("feedback desk", self._handle.mirrored.remote(what))
 
     async def experiments(self, configs: Mapping[str, ExperimentConfig]) -> Sequence[Status]:
         """See `mixture.feedback.FeedbackHost`."""
-        found: Sequence[Status] = await _called("feedback desk", self._handle.experiments.remote(dict(configs)))
+        found: Sequence[Status] = await called("feedback desk", self._handle.experiments.remote(dict(configs)))
         return found
 
     async def give(self, note: Note) -> Receipt:
         """See `mixture.feedback.FeedbackHost`."""
-        receipt: Receipt = await _called("feedback desk", self._handle.give.remote(note))
+        receipt: Receipt = await called("feedback desk", self._handle.give.remote(note))
         return receipt
 
     async def newer(self, version: str | None) -> Calibration | None:
         """See `mixture.feedback.FeedbackHost`."""
-        found: Calibration | None = await _called("feedback desk", self._handle.newer.remote(version))
+        found: Calibration | None = await called("feedback desk", self._handle.newer.remote(version))
         return found
 
     async def facts(self) -> dict[str, Any]:
         """See `mixture.feedback.FeedbackHost`."""
-        found: dict[str, Any] = await _called("feedback desk", self._handle.facts.remote())
+        found: dict[str, Any] = await called("feedback desk", self._handle.facts.remote())
         return found
 
 
@@ -270,7 +248,7 @@ class RemoteLedger:
     async def report(self, told: Told) -> Answered:
         """See `mixture.ledger.LedgerHost`."""
         async with _soon("ledger"):
-            answer: Answered = await _called("ledger", self._handle.report.remote(told))
+            answer: Answered = await called("ledger", self._handle.report.remote(told))
         return answer
 
     async def usage(
@@ -278,37 +256,13 @@ class RemoteLedger:
     ) -> list[dict[str, Any]]:
         """See `mixture.ledger.LedgerHost`."""
         call = self._handle.usage.remote(caller, list(by), since, until)
-        rows: list[dict[str, Any]] = await _called("ledger", call)
+        rows: list[dict[str, Any]] = await called("ledger", call)
         return rows
 
     async def tell(self, who: str, sums: Sums) -> Sums:
         """See `mixture.ledger.LedgerHost`."""
-        total: Sums = await _called("ledger", self._handle.tell.remote(who, sums))
+        total: Sums = await called("ledger", self._handle.tell.remote(who, sums))
         return total
-
-
-class RemoteRetriever:
-    """A retriever behind a handle to `actors.retrieval.RetrievalActor`."""
-
-    def __init__(self, handle: Handle) -> None:
-        self._call = handle.options(method_name="retrieve")
-
-    async def retrieve(self, text: str, k: int) -> Sequence[Passage]:
-        """See `mixture.types.Retriever`."""
-        passages: Sequence[Passage] = await _called("retriever", self._call.remote(text, k), ExpertUnavailable)
-        return passages
-
-
-class RemoteEmbedder:
-    """An embedder behind a handle to `actors.retrieval.RetrievalActor`."""
-
-    def __init__(self, handle: Handle) -> None:
-        self._call = handle.options(method_name="embed")
-
-    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """See `mixture.types.Embedder`."""
-        vectors: Sequence[Sequence[float]] = await _called("embedder", self._call.remote(list(texts)))
-        return vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +315,15 @@ class Hosted:
         experts = self._experts()
         experts |= {name: UnhostedEngine(self.cards[name], why) for name, why in self.unplaced.items()}
         retriever = RemoteRetriever(self.parts["retrieval"])
-        return Hosts(experts=experts, retriever=retriever, embedder=self.embedder, ledger=self.ledger, **parts)
+        documents = RemoteDocuments(self.parts["retrieval"])
+        return Hosts(
+            experts=experts,
+            retriever=retriever,
+            embedder=self.embedder,
+            ledger=self.ledger,
+            documents=documents,
+            **parts,
+        )
 
     def _experts(self) -> dict[str, Expert]:
         made: dict[str, Expert] = {}

@@ -17,6 +17,8 @@ from mixture.config import Config, ConfigError, ExpertConfig, SemanticConfig
 from mixture.ledger import Book, LedgerHost, Recorder, folder_of
 from mixture.planning import LLMDecomposer, RuleDecomposer
 from mixture.providers import Context, create
+from mixture.retrieval.grounded import grounded
+from mixture.retrieval.host import DocumentHost
 from mixture.retrieval.relevant import Relevant
 from mixture.routing import make_router
 from mixture.routing.fallback import FallbackRouter
@@ -41,6 +43,14 @@ class Hosts:
     retriever: Retriever | None = None
     embedder: Embedder | None = None
     ledger: LedgerHost | None = None
+    documents: DocumentHost | None = None
+
+
+def documents(config: Config, environ: Mapping[str, str] | None = None) -> DocumentHost:
+    """The documents' index in this process; nothing is opened, and no library loaded, before it is used."""
+    from mixture.retrieval.library import library  # with numpy
+
+    return library(config.documents, os.environ if environ is None else environ)
 
 
 def assemble(
@@ -78,11 +88,9 @@ def _retriever(config: Config, hosts: Hosts) -> Retriever:
     """What searches the documents, here or hosted."""
     if hosts.retriever is not None:
         return hosts.retriever
-    from mixture.embedding import MiniLM
-    from mixture.retrieval.documents import load
-    from mixture.retrieval.local import LocalRetriever  # with numpy, and torch behind it
+    from mixture.retrieval.quotes import quotes  # with numpy, and torch and LanceDB behind it
 
-    return LocalRetriever(lambda: load(config.documents.paths), MiniLM())
+    return quotes(config.documents, os.environ)
 
 
 def _router(config: Config, experts: Mapping[str, Expert], hosts: Hosts) -> Router:
@@ -128,7 +136,8 @@ def make_experts(config: Config, environ: Mapping[str, str], hosts: Hosts) -> di
     context = Context(environ, made, hosts.retriever, config.documents)
     remote = hosts.experts or {}
     for expert in in_order(config.experts):
-        made[expert.name] = wrap(remote.get(expert.name) or create(expert, context), config.resilience(expert))
+        protected = wrap(remote.get(expert.name) or create(expert, context), config.resilience(expert))
+        made[expert.name] = grounded(protected, config.documents.share)
     return {expert.name: made[expert.name] for expert in config.experts}
 
 

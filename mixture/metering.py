@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from mixture.counters import count
 from mixture.envelope import Envelope
-from mixture.types import LOCAL, Adjusted, Call, Caller, Emit, Event, ExpertCard, Query, Usage
+from mixture.types import LOCAL, Adjusted, Call, Caller, Emit, Event, ExpertCard, Passage, Query, Usage
 
 Span = tuple[float, float]
 """When a call began and ended, in seconds of `time.perf_counter`."""
@@ -63,7 +63,8 @@ class Paying(Protocol):
 class Meter:
     """What one request took: its calls in the order in which they ended, when each was under way, what was changed of
     how it was to be answered, its envelope, where it has one, whose it is, and who is told of what happens meanwhile.
-    `experts` are the only ones that may be asked for it, None meaning all; `executed` is the strategy that runs.
+    `experts` are the only ones that may be asked for it, None meaning all; `executed` is the strategy that runs;
+    `material` are the passages that it draws on.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -77,6 +78,7 @@ class Meter:
     purse: Paying | None = None
     attempts: int = 0
     executed: str = ""
+    material: tuple[Passage, ...] = ()
 
 
 _meter: ContextVar[Meter | None] = ContextVar("mixture_meter", default=None)
@@ -101,6 +103,19 @@ def caller() -> Caller:
     """Whose request is being answered; outside of one it is whoever runs this process."""
     meter = _meter.get()
     return LOCAL if meter is None else meter.caller
+
+
+def material() -> tuple[Passage, ...]:
+    """The passages that the request which is being answered draws on; outside of one there are none."""
+    meter = _meter.get()
+    return () if meter is None else meter.material
+
+
+def draws_on(passages: tuple[Passage, ...]) -> None:
+    """From now on no expert may be asked for the request that may not read each of `passages`, too."""
+    meter = _meter.get()
+    if meter is not None:
+        meter.material += passages
 
 
 def record(call: Call) -> None:

@@ -14,6 +14,7 @@ from mixture import __version__, assembly
 from mixture.config import Config, LiveConfig, load, overlaid, parse
 from mixture.description import describe
 from mixture.dispatch.bounds import bounded, narrowed, payable
+from mixture.dispatch.grounding import Grounding, Retrieval, retrieval
 from mixture.dispatch.tool_loops import ToolLoops, staying
 from mixture.errors import InvalidQuery, MixtureError
 from mixture.estimation import Estimate, estimate
@@ -23,6 +24,7 @@ from mixture.live import renewed, repriced
 from mixture.metering import metered
 from mixture.models import NO_WISHES, Models, Target, Wishes
 from mixture.request import Answer, Request
+from mixture.retrieval.host import DocumentHost
 from mixture.routing.reloading import follow
 from mixture.scope import within_scope
 from mixture.trace import Trace
@@ -47,8 +49,12 @@ class Failure:
 class Mixture:
     """Experts, the strategies over them, and the names that they go by."""
 
-    def __init__(self, config: Config, panel: Panel, ledger: Recorder | None = None) -> None:
+    def __init__(
+        self, config: Config, panel: Panel, ledger: Recorder | None = None, documents: DocumentHost | None = None
+    ) -> None:
         self.config = config
+        self.documents = documents or assembly.documents(config)
+        self._grounding = Grounding(self.documents, config.documents.min_score)
         self.ledger = ledger
         self.panel = panel
         self._loops = ToolLoops()
@@ -71,8 +77,8 @@ class Mixture:
             config = parse(source)
         else:
             config = load(Path(source))
-        ledger = assembly.recording(config, **hosts)
-        return cls(*assembly.assemble(config, **hosts), ledger)
+        ledger, parts = assembly.recording(config, **hosts), hosts.get("hosts")
+        return cls(*assembly.assemble(config, **hosts), ledger, parts.documents if parts else None)
 
     async def answer(
         self, asked: Asked, model: str = "auto", wishes: Wishes = NO_WISHES, *, trace: Trace | None = None
@@ -115,9 +121,10 @@ class Mixture:
         most = wishes.max_cost_usd if trace.purse is not None else query.limits.max_cost_usd
         wished = replace(wishes, cache=None, max_latency_ms=None, max_cost_usd=most)
         ask = self.cache.ask(query, target.digest, wishes.cache, trace.caller.id, wished, until)
-        if trace.exposure is not None:
-            ask = None  # an experiment compares what answers cost and how long they take when they are made
-        work = partial(self._run, target, query, panel)
+        wanted = retrieval(wishes.retrieval, target.options.retrieval, config=self.config.documents)
+        if trace.exposure is not None or self._grounding.draws(wanted, trace.caller):
+            ask = None  # experiments compare what making an answer takes; documents may be others by the next request
+        work = partial(self._run, target, query, panel, wanted)
         return Request(work, trace, self.cache, ask, request_id=query.request_id, exposes=exposes)
 
     @property
@@ -255,14 +262,16 @@ class Mixture:
             trace.experts = frozenset(target.experts)
         return target
 
-    async def _run(self, target: Target, query: Query, panel: Panel, trace: Trace, emit: Emit) -> Completion:
-        trace.emit = emit
+    async def _run(
+        self, target: Target, query: Query, panel: Panel, wanted: Retrieval, trace: Trace, emit: Emit
+    ) -> Completion:
+        trace.emit, query = emit, replace(query, caller=trace.caller)
         with metered(trace):
             strategy = target.strategy
             holder = None if target.kind == "expert" else self._loops.expert(query)
             if holder is not None and holder in panel.experts:
                 strategy, trace.executed = bounded(staying(holder), target.options), "expert"
-            completion = await strategy(query, panel, emit)
+            completion = await self._grounding.strategy(strategy, wanted)(query, panel, emit)
             self._loops.note(completion)
             return completion
 

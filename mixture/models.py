@@ -11,7 +11,15 @@ from pydantic import ValidationError
 
 from mixture.caching import CacheWish
 from mixture.caching.keys import target_of
-from mixture.config import STRATEGY_NAMES, AggregationName, AliasConfig, Config, OnPartial, StrategyOptions
+from mixture.config import (
+    STRATEGY_NAMES,
+    AggregationName,
+    AliasConfig,
+    Config,
+    OnPartial,
+    RetrievalOptions,
+    StrategyOptions,
+)
 from mixture.dispatch.bounds import bounded
 from mixture.errors import InvalidQuery, UnknownModel
 from mixture.strategies import create, direct
@@ -37,6 +45,7 @@ class Wishes:
     enhance: bool | None = None
     expose_proposals: bool = False
     cache: CacheWish | None = None
+    retrieval: RetrievalOptions | None = None
 
     @property
     def options(self) -> StrategyOptions:

@@ -130,6 +130,8 @@ class Request:
             with keeping(self._cache, ask):
                 completion = await self._work(self._trace, self._telling(put))
             report = self._trace.report(completion)
+            if report.passages:  # documents may be others by the next request
+                return completion, report
             self._cache.keep(ask, completion, report, tuple(self._trace.proposals) if self._exposes else ())
             return completion, report
 

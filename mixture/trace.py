@@ -14,10 +14,12 @@ from mixture.types import (
     Completion,
     Event,
     Experiment,
+    Passage,
     Plan,
     Planned,
     Proposed,
     Report,
+    Retrieved,
     Route,
     Routed,
     Usage,
@@ -34,6 +36,7 @@ class Trace(Meter):
     route: Route | None = None
     plan: Plan | None = None
     proposals: list[Proposed] = field(default_factory=list)
+    passages: tuple[Passage, ...] = ()
     started: float = field(default_factory=time.perf_counter)
     exposure: Exposure | None = None
     """What an experiment does with the request, where its model is one."""
@@ -45,6 +48,8 @@ class Trace(Meter):
                 self.route = event.route
         elif isinstance(event, Chosen):
             self.executed = event.strategy
+        elif isinstance(event, Retrieved):
+            self.passages = event.passages
         elif isinstance(event, Planned):
             self.plan = event.plan
         elif isinstance(event, Proposed):
@@ -77,6 +82,7 @@ class Trace(Meter):
             confidence=completion.confidence if completion else None,
             aggregation=completion.aggregation if completion else None,
             fields=completion.fields if completion else None,
+            passages=self.passages,
             adjustments=tuple(self.adjustments),
             budget=self._budget(),
             experiment=self._experiment(),

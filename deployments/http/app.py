@@ -20,6 +20,7 @@ from deployments.http.batches import Asking, BatchApi, add_batches
 from deployments.http.caching import add_cache
 from deployments.http.completions import ANTHROPIC, OPENAI, Completions
 from deployments.http.docs import add_docs
+from deployments.http.documents import Documents, Searches, add_documents
 from deployments.http.embeddings import Embeddings
 from deployments.http.errors import add_error_responses
 from deployments.http.estimates import Estimates
@@ -105,6 +106,8 @@ def _endpoints(
         "/v1/messages": Completions(mixture, server, ANTHROPIC, desk),
         "/v1/embeddings": Embeddings(embedder, server),
         "/v1/mixture/feedback": desk,
+        "/v1/mixture/documents": Documents(mixture, server),
+        "/v1/mixture/search": Searches(mixture, server),
         **dict.fromkeys(ESTIMATES, Estimates(mixture, server)),
     }
 
@@ -147,6 +150,7 @@ def create_app(
     add_metrics(app, metrics)
     add_usage(app, mixture)
     add_cache(app, mixture)
+    add_documents(app, mixture)
     if batches is not None:
         add_batches(app, BatchApi(batches, mixture.config.batches))
     checked = Keys(keys)

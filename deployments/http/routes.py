@@ -12,17 +12,27 @@ from typing import Any
 from fastapi import FastAPI
 
 from mixture.api.anthropic_messages import MessagesRequest
+from mixture.api.documents import DocumentsRequest, SearchRequest
 from mixture.api.embeddings import MODELS, EmbeddingsRequest
 from mixture.api.errors import ErrorBody, MessagesErrorBody
 from mixture.api.feedback import FeedbackRequest
 from mixture.api.openai_chat import ChatRequest
-from mixture.api.schemas import ChatAnswer, EmbeddingsAnswer, EstimateAnswer, FeedbackAnswer, MessageAnswer
+from mixture.api.schemas import (
+    ChatAnswer,
+    DocumentsAnswer,
+    EmbeddingsAnswer,
+    EstimateAnswer,
+    FeedbackAnswer,
+    MessageAnswer,
+    SearchAnswer,
+)
 
 STATUSES: dict[int, str] = {
     400: "The request is wrong; `param` names the field",
     401: "No key, or a wrong one",
     402: "The budget is spent",
-    404: "There is no such model, or no such request",
+    403: "The key may not do this",
+    404: "There is no such model, request, collection or document, or not for this key",
     413: "The body is too large",
     422: "No expert takes such a request",
     429: "The experts ask to wait",
@@ -71,6 +81,14 @@ async def feedback(request: FeedbackRequest) -> None:
     """Say how good an answer was. Its request is named by the `x-request-id` of the answer, and by the same key."""
 
 
+async def documents(request: DocumentsRequest) -> None:
+    """Keep documents, so that answers can draw on them. One with an id that is there takes its place."""
+
+
+async def search(request: SearchRequest) -> None:
+    """Find passages of documents."""
+
+
 SCHEMES: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -84,6 +102,8 @@ def declare(app: FastAPI) -> None:
     _declare(app, "/v1/messages", messages, MessageAnswer, MessagesErrorBody, streams=True)
     _declare(app, "/v1/embeddings", embeddings, EmbeddingsAnswer, ErrorBody, streams=False)
     _declare(app, "/v1/mixture/feedback", feedback, FeedbackAnswer, ErrorBody, streams=False)
+    _declare(app, "/v1/mixture/documents", documents, DocumentsAnswer, ErrorBody, streams=False)
+    _declare(app, "/v1/mixture/search", search, SearchAnswer, ErrorBody, streams=False)
     for path in ESTIMATES:
         _declare(app, path, estimate, EstimateAnswer, ErrorBody, streams=False)
 
@@ -93,6 +113,8 @@ ESTIMATES = ("/v1/mixture/estimate", "/v1/mixture/explain")
 """The two names of one endpoint."""
 EXAMPLES: dict[str, dict[str, Any]] = {
     **dict.fromkeys(ESTIMATES, _QUESTION),
+    "/v1/mixture/documents": {"documents": [{"id": "tea.md", "text": "# Tea\n\nGreen tea takes two minutes."}]},
+    "/v1/mixture/search": {"query": "How long does green tea take?"},
     "/v1/mixture/feedback": {"request_id": "req_...", "thumbs": "up"},
     "/v1/chat/completions": _QUESTION,
     "/v1/messages": {**_QUESTION, "max_tokens": 1024},

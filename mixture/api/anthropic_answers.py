@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -12,8 +12,9 @@ from mixture.api.events import progress_fields
 from mixture.api.ids import new_id
 from mixture.api.report import report_fields
 from mixture.errors import MixtureError
+from mixture.retrieval.citing import cited
 from mixture.trace import Trace
-from mixture.types import Answered, Chunk, Completion, Delta, Event, FinishReason, Report, ToolCall, Usage
+from mixture.types import Answered, Chunk, Completion, Delta, Event, FinishReason, Passage, Report, ToolCall, Usage
 
 STOP_REASONS: Mapping[FinishReason, str] = {
     "stop": "end_turn",
@@ -28,7 +29,8 @@ def encode_message(model: str, completion: Completion, report: Report, trace: Tr
     """A whole answer as the JSON of a `message`. `model` is the name that was asked for."""
     content: list[dict[str, Any]] = []
     if completion.text or not completion.tool_calls:
-        content.append({"type": "text", "text": completion.text, "citations": None})
+        citations = [_citation(report.passages, note) for note in completion.choices[0].annotations if cited(note)]
+        content.append({"type": "text", "text": completion.text, "citations": citations or None})
     content += [_use_fields(call) for call in completion.tool_calls]
     return orjson.dumps(
         {
@@ -37,6 +39,21 @@ def encode_message(model: str, completion: Completion, report: Report, trace: Tr
             "mixture": report_fields(report, trace.proposals if expose else None),
         }
     )
+
+
+def _citation(passages: Sequence[Passage], note: Mapping[str, Any]) -> dict[str, Any]:
+    """A citation in Anthropic's form: the whole passage, and where it stands in its document."""
+    number = cited(note) or 1
+    passage = passages[number - 1]
+    return {
+        "type": "char_location",
+        "cited_text": passage.text,
+        "document_index": number - 1,
+        "document_title": passage.source,
+        "start_char_index": passage.offset,
+        "end_char_index": passage.offset + len(passage.text),
+        "file_id": None,
+    }
 
 
 def _message_fields(model: str, content: list[dict[str, Any]], usage: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +126,11 @@ class MessageStream:
         return b"event: error\ndata: " + anthropic_error(error, request_id) + b"\n\n"
 
     def _delta(self, chunk: Chunk) -> Iterator[bytes]:
+        if self._open == "text":
+            for note in chunk.annotations:
+                if cited(note):
+                    citation = _citation(self._trace.passages, note)
+                    yield self._piece({"type": "citations_delta", "citation": citation})
         if chunk.text:
             yield from self._enter("text", {"type": "text", "text": "", "citations": None})
             yield self._piece({"type": "text_delta", "text": chunk.text})

@@ -12,6 +12,7 @@ from mixture.types import (
     Call,
     Experiment,
     FieldVote,
+    Passage,
     Plan,
     Proposed,
     Quorum,
@@ -37,6 +38,7 @@ def report_fields(report: Report, proposals: Sequence[Proposed] | None = None) -
         "aggregation": aggregation_fields(report.aggregation),
         "fields": fields_fields(report.fields),
         "cached": report.recalled is not None,
+        "passages": [passage_fields(number, one) for number, one in enumerate(report.passages, 1)] or None,
         "adjustments": [adjusted_fields(adjusted) for adjusted in report.adjustments],
         "budget": budget_fields(report.budget),
         "experiment": experiment_fields(report.experiment),
@@ -63,6 +65,20 @@ def recalled_fields(recalled: Recalled | None) -> dict[str, Any] | None:
     if recalled.similarity is not None:
         fields["similarity"] = round(recalled.similarity, 4)
     return fields | {"age_s": round(recalled.age_s, 3)}
+
+
+def passage_fields(number: int, passage: Passage) -> dict[str, Any]:
+    """A passage that was put before experts under `number`."""
+    return {
+        "number": number,
+        "source": passage.source,
+        "document": passage.document,
+        "collection": passage.collection,
+        "heading": passage.heading,
+        "offset": passage.offset,
+        "score": round(passage.score, 4),
+        "text": passage.text,
+    }
 
 
 def fields_fields(fields: Mapping[str, FieldVote] | None) -> dict[str, dict[str, Any]] | None:

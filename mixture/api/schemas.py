@@ -36,6 +36,7 @@ class MixtureReport(BaseModel):
     fields: dict[str, dict[str, Any]] | None = None
     cached: bool
     cache: dict[str, Any] | None = None
+    passages: list[dict[str, Any]] | None
     cost_usd: float
     cost_complete: bool
     latency_ms: float
@@ -256,3 +257,58 @@ class Health(BaseModel):
 
     status: str
     version: str
+
+
+class DocumentEntry(BaseModel):
+    """What became of a document."""
+
+    id: str
+    outcome: Literal["added", "updated", "unchanged", "deleted", "empty", "failed"]
+    passages: int
+    error: str | None
+
+
+class DocumentsAnswer(BaseModel):
+    """What became of the documents that were sent, in their order."""
+
+    object: Literal["list"]
+    collection: str
+    data: list[DocumentEntry]
+
+
+class KeptDocument(BaseModel):
+    """A document that is kept."""
+
+    id: str
+    collection: str
+    passages: int
+    shared: bool
+    private: bool
+    metadata: dict[str, Any]
+
+
+class KeptDocuments(BaseModel):
+    """The documents that the key may use."""
+
+    object: Literal["list"]
+    data: list[KeptDocument]
+
+
+class FoundPassage(BaseModel):
+    """A passage; `score` is the similarity of its meaning and the question's."""
+
+    number: int
+    source: str
+    document: str
+    collection: str
+    heading: str
+    offset: int
+    score: float
+    text: str
+
+
+class SearchAnswer(BaseModel):
+    """Passages, best first."""
+
+    object: Literal["list"]
+    data: list[FoundPassage]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mixture.api.parsing import Body, Refused
+from mixture.api.parsing import Body
 from mixture.caching import CacheWish
-from mixture.config import AggregationName, OnPartial
-from mixture.errors import InvalidQuery
+from mixture.config import AggregationName, CollectionName, OnPartial, RetrievalOptions, Scalar
 from mixture.models import NO_WISHES, Wishes
-
-_LATER = ("retrieval",)
 
 
 class CacheFields(Body):
@@ -26,6 +23,36 @@ class CacheFields(Body):
     """Seconds that an answer may be old."""
     semantic: bool | None = None
     """Whether it may be the answer to a question that means the same; left out: as the server is configured."""
+
+
+Word = Annotated[str, Field(max_length=512)]
+Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Value = bool | Int64 | float | Word
+Values = Value | Annotated[list[Value], Field(min_length=1, max_length=64)]
+FilterFields = Annotated[dict[Word, Values], Field(max_length=16)] | None
+
+
+class RetrievalFields(Body):
+    """Which passages of documents are put before the experts."""
+
+    when: Literal["auto", "always", "off"] = "always"
+    """`auto`: those that are near enough to what is asked."""
+    collection: CollectionName | Annotated[list[CollectionName], Field(min_length=1, max_length=64)] | None = None
+    """Where is searched; every collection that the key may use when left out."""
+    k: Annotated[int, Field(ge=1, le=50)] | None = None
+    """Passages, at most."""
+    filter: FilterFields = None
+    """Only passages whose document has these values in its metadata, or one of them."""
+
+    def options(self) -> RetrievalOptions:
+        """As the configuration would say it."""
+        names = tuple(self.collection) if isinstance(self.collection, list) else self.collection
+        return RetrievalOptions(when=self.when, collection=names, k=self.k, filter=filter_of(self.filter) or None)
+
+
+def filter_of(fields: FilterFields) -> dict[str, Scalar | tuple[Scalar, ...]]:
+    """`fields` as searches take them."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in (fields or {}).items()}
 
 
 class MixtureFields(Body):
@@ -58,20 +85,14 @@ class MixtureFields(Body):
     """Let a single expert improve its answer by what is found in the documents, in a second call."""
     expose_proposals: bool | None = None
     """Show the text of each proposal in the report and in the progress of a stream."""
-    retrieval: Refused = None
-    """Not supported yet: refused."""
     cache: Annotated[bool | CacheFields, Field(union_mode="left_to_right")] | None = None
     """Whether the answer may come from the cache and be kept there: true, false, or each by itself. Left out: as the
     server is configured, usually for requests with `temperature: 0` or a `seed`."""
+    retrieval: bool | Literal["auto", "always", "off"] | RetrievalFields | None = None
+    """Whether passages of documents are put before the experts, and which; as configured when left out."""
 
     def wishes(self) -> Wishes:
-        """Raises InvalidQuery for a field that is known and not supported yet."""
-        for name in _LATER:
-            if getattr(self, name) is not None:
-                where = f"mixture.{name}"
-                raise InvalidQuery(
-                    f"{where}: not supported by this version; leave it out", param=where, code="unsupported_parameter"
-                )
+        """What they ask for."""
         return Wishes(
             strategy=self.strategy,
             experts=None if self.experts is None else tuple(self.experts),
@@ -86,6 +107,7 @@ class MixtureFields(Body):
             enhance=self.enhance,
             expose_proposals=bool(self.expose_proposals),
             cache=_cache_wish(self.cache),
+            retrieval=_retrieval(self.retrieval),
         )
 
 
@@ -93,6 +115,14 @@ def _cache_wish(said: bool | CacheFields | None) -> CacheWish | None:
     if said is None or isinstance(said, bool):
         return None if said is None else CacheWish(said, said)
     return CacheWish(said.read, said.write, said.max_age, said.semantic)
+
+
+def _retrieval(wish: bool | Literal["auto", "always", "off"] | RetrievalFields | None) -> RetrievalOptions | None:
+    if isinstance(wish, RetrievalFields):
+        return wish.options()
+    if isinstance(wish, bool):
+        return RetrievalOptions(when="always" if wish else "off")
+    return None if wish is None else RetrievalOptions(when=wish)
 
 
 def wishes_of(fields: MixtureFields | None) -> Wishes:

@@ -7,6 +7,7 @@ field. Unknown fields are errors too, so that a typing mistake is found by `mixt
 
 from mixture.config.batches import BatchesConfig
 from mixture.config.cache import CacheConfig, SemanticConfig
+from mixture.config.documents import CollectionConfig, CollectionName, DocumentsConfig, RetrievalOptions, Scalar
 from mixture.config.engine import AutoscalingConfig, EngineConfig
 from mixture.config.experiment import ExperimentConfig
 from mixture.config.expert import ExpertConfig, PriceConfig, Resilience, ResilienceOverride, SamplingConfig
@@ -22,7 +23,6 @@ from mixture.config.schema import (
     AliasConfig,
     Config,
     DecomposerConfig,
-    DocumentsConfig,
     Hedge,
     LimitsConfig,
     OnPartial,
@@ -38,6 +38,8 @@ __all__ = [
     "AutoscalingConfig",
     "BatchesConfig",
     "CacheConfig",
+    "CollectionConfig",
+    "CollectionName",
     "Config",
     "ConfigError",
     "DecomposerConfig",
@@ -55,9 +57,11 @@ __all__ = [
     "PriceConfig",
     "Resilience",
     "ResilienceOverride",
+    "RetrievalOptions",
     "RouterConfig",
     "STRATEGY_NAMES",
     "SamplingConfig",
+    "Scalar",
     "Section",
     "SemanticConfig",
     "ServerConfig",

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from mixture.config.batches import BatchesConfig
 from mixture.config.cache import CacheConfig
+from mixture.config.documents import DocumentsConfig, RetrievalOptions
 from mixture.config.experiment import ExperimentConfig
 from mixture.config.expert import ExpertConfig, Name, Resilience
 from mixture.config.feedback import FeedbackConfig
@@ -132,6 +133,8 @@ class StrategyOptions(Section):
     """What happens when fewer proposals come than are needed, or not every part of the request gets an answer. `accept`
     goes on with what came, marked degraded; `retry` asks other experts first; `reject` fails with 502. `accept` when
     left out."""
+    retrieval: RetrievalOptions | None = None
+    """Passages of documents that are put before the experts."""
 
 
 class AliasConfig(StrategyOptions):
@@ -185,15 +188,6 @@ class LimitsConfig(Section):
     """See `strategies.NAME`."""
 
 
-class DocumentsConfig(Section):
-    """What the `extractive` expert answers from."""
-
-    paths: tuple[str, ...] | None = None
-    """Files and folders of Markdown and text; this project's own documents when left out."""
-    min_score: Share = 0.45
-    """Below this similarity nothing is quoted: the expert says that it found nothing."""
-
-
 class DecomposerConfig(Section):
     """Who takes requests apart, for the strategies that have them taken apart."""
 
@@ -236,7 +230,7 @@ class Config(Section):
     server: ServerConfig = ServerConfig()
     """The HTTP side."""
     documents: DocumentsConfig = DocumentsConfig()
-    """What the `extractive` expert answers from."""
+    """The documents that answers draw on."""
     router: RouterConfig = RouterConfig()
     """Who decides which experts a request goes to."""
     feedback: FeedbackConfig = FeedbackConfig()

@@ -12,10 +12,12 @@ from mixture.dispatch.outcomes import reason, told
 from mixture.dispatch.plans import lacking
 from mixture.dispatch.tracing import Held, in_time, supported
 from mixture.errors import MixtureError, StreamBroken
+from mixture.metering import draws_on
 from mixture.prompts import ENHANCE
 from mixture.retrieval import plain
+from mixture.retrieval.access import may_read
 from mixture.streams import present
-from mixture.types import Aggregation, Completion, Emit, Panel, Passage, Proposed, Query, Retrieved, Source
+from mixture.types import LOCAL, Aggregation, Completion, Emit, Panel, Passage, Proposed, Query, Retrieved, Source
 
 MOST = 8
 """Passages that are put before the expert."""
@@ -33,6 +35,10 @@ async def enhanced(names: Sequence[str], query: Query, panel: Panel, emit: Emit)
     await emit(Retrieved(tuple(passages)))
     draft = await first_answer(names, replace(query, stream=False, purpose="draft"), panel, emit)
     await emit(Proposed(draft.expert, draft))
+    passages = [passage for passage in passages if may_read(panel.experts[draft.expert].card, passage)]
+    if not passages:
+        return lacking(await present(draft, query, emit), "not enhanced: its expert may not read what was found")
+    draws_on(tuple(passages))
     held = Held(emit)
     try:
         improved = told(await in_time(panel.experts[draft.expert], _second(query, draft, passages), held))
@@ -52,7 +58,7 @@ async def _found(query: Query, panel: Panel) -> tuple[Sequence[Passage], str | N
     if panel.retriever is None:
         return (), "there are no documents"
     try:
-        passages = await panel.retriever.retrieve(query.text[:LONGEST], MOST)
+        passages = await panel.retriever.retrieve(query.text[:LONGEST], MOST, query.caller or LOCAL)
     except MixtureError as error:
         return (), f"the documents can't be searched ({reason(error)})"
     return passages, None if passages else "nothing in the documents fits the request"

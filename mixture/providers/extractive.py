@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from mixture.config import ExpertConfig
-from mixture.embedding import MODEL, MiniLM
+from mixture.embedding import MODEL
 from mixture.errors import Declined, ExpertUnavailable, MixtureError
+from mixture.metering import draws_on
 from mixture.providers import Context
 from mixture.retrieval import plain
-from mixture.retrieval.documents import check, load
-from mixture.retrieval.local import LocalRetriever
-from mixture.types import Chunk, ExpertCard, Passage, Price, Query, Retriever, Usage
+from mixture.retrieval.access import may_read
+from mixture.retrieval.documents import check
+from mixture.retrieval.quotes import quotes
+from mixture.types import LOCAL, Chunk, ExpertCard, Passage, Price, Query, Retriever, Usage
 
 MOST = 3
 """Sentences quoted in one answer."""
@@ -34,7 +36,7 @@ def make(config: ExpertConfig, context: Context) -> Extractive:
     retriever = context.retriever
     if retriever is None:
         check(documents.paths)
-        retriever = LocalRetriever(lambda: load(documents.paths), MiniLM())
+        retriever = quotes(documents, context.environ)
     card = ExpertCard(
         name=config.name,
         provider="extractive",
@@ -67,12 +69,13 @@ class Extractive:
         if not question or len(question) > LONGEST:
             raise Declined("only a short question can be looked up in the documents", expert=self._card.name)
         try:
-            found = await self._retriever.retrieve(question, MOST)
+            found = await self._retriever.retrieve(question, MOST, query.caller or LOCAL)
         except MixtureError as error:  # a file that went away, or the index's process: another expert may answer
             raise ExpertUnavailable(f"the documents: {error.message}", expert=self._card.name) from None
-        chosen = self._chosen(found)
+        chosen = self._chosen([one for one in found if may_read(self._card, one)])
         if not chosen:
             raise Declined("nothing in the documents answers this", expert=self._card.name)
+        draws_on(tuple(one for one in chosen if one.private or one.readers is not None))
         text, annotations = quoted(chosen)
         prompt = sum(len(message.text) for message in query.messages)
         usage = Usage(_tokens(prompt), _tokens(len(text)), estimated=True)

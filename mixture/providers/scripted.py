@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 from mixture import errors
 from mixture.config import ExpertConfig, Section
 from mixture.providers import Context, card, checked
-from mixture.types import Ability, Chunk, ExpertCard, FinishReason, Price, Query, ToolCall, Usage
+from mixture.types import Ability, Chunk, ExpertCard, FinishReason, Location, Price, Query, ToolCall, Usage
 
 ErrorName = Literal[
     "ExpertUnavailable", "ExpertTimeout", "RateLimited", "Declined", "StreamBroken", "InvalidQuery", "QueryTooLarge"
@@ -259,9 +259,10 @@ def scripted(
     price: Price | None = None,
     abilities: frozenset[Ability] = ABILITIES,
     context_window: int | None = None,
+    location: Location = "embedded",
     gate: asyncio.Event | None = None,
     **options: Any,
 ) -> Scripted:
     """A scripted expert for tests; `options` are those of `Script`, such as `failure={"error": "RateLimited"}`."""
-    facts = ExpertCard(name, "scripted", name, "", skills, price, context_window, abilities, "embedded")
+    facts = ExpertCard(name, "scripted", name, "", skills, price, context_window, abilities, location)
     return Scripted(facts, Script(text=text, **options), gate)

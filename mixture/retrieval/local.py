@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mixture.retrieval.index import Index, best
 from mixture.retrieval.splitting import Document, Span, plain, sentences
-from mixture.types import Embedder, Passage
+from mixture.types import LOCAL, Caller, Embedder, Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class LocalRetriever:
         """Read and embed the documents now. Raises ConfigError when they can't be read."""
         await self._index()
 
-    async def retrieve(self, text: str, k: int) -> list[Passage]:
-        """At most `k` pieces, best first. Raises ConfigError when the documents can't be read."""
+    async def retrieve(self, text: str, k: int, caller: Caller = LOCAL) -> list[Passage]:
+        """At most `k` pieces, best first; every caller may use them. Raises ConfigError when they can't be read."""
         built = await self._index()
         if not built.spans or k < 1:
             return []
@@ -62,9 +62,10 @@ class LocalRetriever:
 
     async def _build(self) -> _Built:
         spans = await asyncio.to_thread(lambda: [span for d in self._documents() for span in self._split(d)])
-        return _Built(spans, Index(await self._embedder.embed([_worded(span) for span in spans])))
+        return _Built(spans, Index(await self._embedder.embed([worded(span.heading, span.text) for span in spans])))
 
 
-def _worded(span: Span) -> str:
-    nearest = span.heading.rpartition(" > ")[2]
-    return f"{nearest}: {plain(span.text)}" if nearest else plain(span.text)
+def worded(heading: str, text: str) -> str:
+    """A sentence as it is embedded: behind the nearest of the headings that it stands under."""
+    nearest = heading.rpartition(" > ")[2]
+    return f"{nearest}: {plain(text)}" if nearest else plain(text)

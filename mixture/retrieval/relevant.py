@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mixture.types import Passage, Retriever
+from mixture.types import Caller, Passage, Retriever
 
 
 class Relevant:
@@ -17,9 +17,9 @@ class Relevant:
         self._min_score = min_score
         self._retriever: Retriever | None = None
 
-    async def retrieve(self, text: str, k: int) -> Sequence[Passage]:
-        """At most `k` passages, best first. Raises what the retriever raises."""
+    async def retrieve(self, text: str, k: int, caller: Caller) -> Sequence[Passage]:
+        """At most `k` passages, best first, of those that `caller` may use. Raises what the retriever raises."""
         if self._retriever is None:
             self._retriever = self._make()
-        found = await self._retriever.retrieve(text, k)
+        found = await self._retriever.retrieve(text, k, caller)
         return [passage for passage in found if passage.score >= self._min_score]

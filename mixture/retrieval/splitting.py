@@ -42,10 +42,12 @@ class _Block:
 
 
 def passages(document: Document) -> list[Span]:
-    """Paragraphs, list items, table rows and code blocks, neighbours under one heading joined up to `LONGEST`."""
+    """Paragraphs, list items, table rows and code blocks, neighbours under one heading joined up to `LONGEST`; what is
+    longer by itself is cut between lines of code, and between sentences, or words, of prose.
+    """
     spans: list[Span] = []
     group: list[_Block] = []
-    for block in _blocks(document.text):
+    for block in (piece for whole in _blocks(document.text) for piece in _pieces(document.text, whole)):
         if group and (block.heading != group[0].heading or block.end - group[0].start > LONGEST):
             spans.append(_span(document, group[0].start, group[-1].end, group[0].heading))
             group = []
@@ -124,6 +126,35 @@ def _blocks(text: str) -> Iterator[_Block]:
             start, end = at if start < 0 else start, at + len(line)
     if start >= 0:
         yield _Block(start, end, path(), code=bool(fence))
+
+
+def _pieces(text: str, block: _Block) -> Iterator[_Block]:
+    """`block`, or parts of it, none longer than `LONGEST`."""
+    start = block.start
+    while block.end - start > LONGEST:
+        cut = _last_cut(text, start, start + LONGEST, code=block.code)
+        yield _Block(start, cut, block.heading, block.code)
+        start = cut
+        while start < block.end and text[start].isspace() and (not block.code or text[start] in "\r\n"):
+            start += 1
+    if start < block.end:
+        yield _Block(start, block.end, block.heading, block.code)
+
+
+def _last_cut(text: str, start: int, end: int, *, code: bool) -> int:
+    """The best place to cut in the second half of `start` to `end`: after a line, a sentence, a word, or else at the
+    end.
+    """
+    half = start + (end - start) // 2
+    if code or "\n" in text[half:end]:
+        line = text.rfind("\n", half, end)
+        if line > 0:
+            return line
+    stops = [stop.end() for stop in _STOP.finditer(text, half, end)]
+    if stops:
+        return stops[-1]
+    word = text.rfind(" ", half, end)
+    return word if word > 0 else end
 
 
 def _cuts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -30,7 +30,7 @@ from mixture.types.answer import (
     Usage,
     Verdict,
 )
-from mixture.types.caller import LOCAL, Caller
+from mixture.types.caller import LOCAL, NOBODY, Caller
 from mixture.types.events import (
     Answered,
     Awaited,
@@ -109,6 +109,7 @@ __all__ = [
     "Loads",
     "Location",
     "Message",
+    "NOBODY",
     "Outcome",
     "Panel",
     "Part",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mixture.types.query import Ability, Query, ToolCall
+from mixture.types.query import Ability, Passage, Query, ToolCall
 
 Location = Literal["embedded", "local", "external"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
@@ -268,7 +268,9 @@ class Verdict:
     fields: Mapping[str, FieldVote] | None = None
 
 
-Adjustment = Literal["shrunk", "grown", "capped", "cancelled", "hedged", "retried", "replaced", "woken", "recalled"]
+Adjustment = Literal[
+    "shrunk", "grown", "capped", "cancelled", "hedged", "retried", "replaced", "woken", "recalled", "confined"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,8 +278,9 @@ class Adjusted:
     """An event: something was done otherwise than the model's name says. Fewer experts are asked (`shrunk`) or more
     (`grown`), an answer's tokens are limited (`capped`), calls are stopped whose answers are not needed (`cancelled`),
     a second expert is asked beside a slow one (`hedged`), further ones instead of those that failed (`retried`), or
-    another one takes on a failed one's part (`replaced`); one had to be started first (`woken`), or a part is given
-    that was answered before (`recalled`). `experts` are those concerned.
+    another one takes on a failed one's part (`replaced`); one had to be started first (`woken`), a part is given that
+    was answered before (`recalled`), or not every expert may read what was found in documents (`confined`). `experts`
+    are those concerned.
     """
 
     kind: Adjustment
@@ -343,6 +346,7 @@ class Report:
     aggregation: Aggregation | None = None
     fields: Mapping[str, FieldVote] | None = None
     recalled: Recalled | None = None
+    passages: tuple[Passage, ...] = ()
     adjustments: tuple[Adjusted, ...] = ()
     budget: Budget | None = None
     experiment: Experiment | None = None

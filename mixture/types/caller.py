@@ -22,3 +22,6 @@ class Caller:
 
 LOCAL = Caller(owner=True)
 """Whoever uses the library in their own process: there is no key to show."""
+
+NOBODY = Caller("nobody", "nobody", collections=frozenset())
+"""Whoever can't be told: what is not for everybody is not for them."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from mixture.types.answer import Chunk, Completion, ExpertCard, Plan, Route, Verdict
+from mixture.types.caller import Caller
 from mixture.types.events import Emit
 from mixture.types.load import Loads
 from mixture.types.query import Passage, Query
@@ -92,10 +93,10 @@ class Scorer(Protocol):
 
 
 class Retriever(Protocol):
-    """Finds passages for a text."""
+    """Finds what documents say about a text, in sentences."""
 
-    async def retrieve(self, text: str, k: int) -> Sequence[Passage]:
-        """At most `k` passages, best first."""
+    async def retrieve(self, text: str, k: int, caller: Caller) -> Sequence[Passage]:
+        """At most `k` sentences, best first, out of the documents that `caller` may use."""
         ...
 
 

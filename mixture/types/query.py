@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from mixture.types.answer import ExpertCard
+    from mixture.types.caller import Caller
 
 Role = Literal["system", "user", "assistant", "tool"]
 Ability = Literal["tools", "vision", "json", "n", "stop", "seed", "logprobs", "embeddings"]
@@ -131,12 +132,21 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A retrieved piece of text: where it stands (`source`, character `offset`) and how well it fits (`score`)."""
+    """A retrieved piece of text: where it stands (`source`, character `offset`) and how well it fits (`score`, the
+    cosine of its vector and the question's). `document` is the id of its document in `collection`, `heading` what it
+    stands under there. `private` ones are not for external experts, and `readers`, where it is set, names the experts
+    that may read it.
+    """
 
     text: str
     source: str
     offset: int
     score: float
+    heading: str = ""
+    document: str = ""
+    collection: str = ""
+    private: bool = False
+    readers: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +156,8 @@ class Query:
     `stream` says that the asker wants the answer in pieces as it is written; an expert may then still answer in one
     piece. `purpose` says which part the answer plays in the whole (`answer`, `proposer`, `judge`, ...): it is recorded
     with the call and never changes the answer; so does `persona`, the card under which the expert answers when it is
-    asked as one of its personas. `session` keeps a conversation with its expert.
+    asked as one of its personas. `session` keeps a conversation with its expert. `passages` were found for it: an
+    expert is shown those that it may read. `caller` is whose query it is, where that is known.
     """
 
     messages: tuple[Message, ...]
@@ -161,6 +172,7 @@ class Query:
     session: str | None = None
     request_id: str | None = None
     persona: ExpertCard | None = None
+    caller: Caller | None = None
 
     @property
     def text(self) -> str:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from mixture.config import ExpertConfig, SamplingConfig
 from mixture.providers import Context, create
-from mixture.types import Expert, Message, Passage, Query
+from mixture.types import Caller, Expert, Message, Passage, Query
 from tests.contract.dialects import AnthropicDialect, Dialect, OpenAIDialect
 from tests.contract.upstream import Upstream, Wire, streamed
 
@@ -98,7 +98,7 @@ def recorded(place: Place) -> Expert:
 
 def extractive(place: Place) -> Expert:
     class Found:
-        async def retrieve(self, text: str, k: int) -> list[Passage]:
+        async def retrieve(self, text: str, k: int, caller: Caller) -> list[Passage]:
             return [Passage("Hello there, wörld.", "greetings.md", 0, 0.9)]
 
     return create(ExpertConfig(name="subject", provider="extractive"), Context(retriever=Found()))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import gettempdir
+from uuid import uuid4
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,6 +23,7 @@ from mixture.feedback import Desk, FeedbackHost
 from mixture.ledger import Recorder
 from mixture.planning import RuleDecomposer
 from mixture.providers.scripted import Counts, Scripted
+from mixture.retrieval.grounded import grounded
 from mixture.routing import make_router
 from mixture.types import Expert, Panel
 from mixture.wrappers import wrap
@@ -62,7 +67,7 @@ class Vectors:
 def mixture_of(experts: Sequence[Expert], config: Config, ledger: Recorder | None = None) -> Mixture:
     """The experts behind their wrappers, and the parts that decide."""
     panel = Panel(
-        {expert.card.name: wrap(expert, config.defaults) for expert in experts},
+        {expert.card.name: grounded(wrap(expert, config.defaults), config.documents.share) for expert in experts},
         make_router(config.router),
         RuleDecomposer(),
         make_aggregator(None),
@@ -74,7 +79,9 @@ def mixture_of(experts: Sequence[Expert], config: Config, ledger: Recorder | Non
 def config_of(experts: Sequence[Scripted], **fields: object) -> Config:
     """A configuration that names the experts."""
     named = [{"name": expert.card.name, "provider": "scripted"} for expert in experts]
-    return parse({"experts": named, "server": {"log": "off"}, "defaults": {"num_retries": 0}, **fields}, {})
+    documents = {"encoder": "static", "uri": str(Path(os.environ.get("MIXTURE_HOME", gettempdir())) / uuid4().hex)}
+    base = {"experts": named, "server": {"log": "off"}, "defaults": {"num_retries": 0}, "documents": documents}
+    return parse({**base, **fields}, {})
 
 
 def app_of(experts: Sequence[Scripted], config: Config | None = None, desk: FeedbackHost | None = None) -> FastAPI:

@@ -11,7 +11,7 @@ from mixture.providers import Context
 from mixture.providers.extractive import Extractive, make
 from mixture.retrieval import plain
 from mixture.streams import complete
-from mixture.types import Message, Passage, Query
+from mixture.types import LOCAL, Caller, Message, Passage, Query
 
 CONFIG = ExpertConfig(name="documents", provider="extractive")
 
@@ -26,7 +26,7 @@ class Found:
     def __init__(self, *passages: Passage) -> None:
         self.passages = passages
 
-    async def retrieve(self, text: str, k: int) -> list[Passage]:
+    async def retrieve(self, text: str, k: int, caller: Caller = LOCAL) -> list[Passage]:
         return list(self.passages[:k])
 
 

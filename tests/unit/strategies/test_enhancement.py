@@ -20,7 +20,7 @@ class Found:
     def __init__(self, passages=PASSAGES, error=None):
         self.passages, self.error, self.asked = passages, error, []
 
-    async def retrieve(self, text, k):
+    async def retrieve(self, text, k, caller):
         self.asked.append(text)
         if self.error is not None:
             raise self.error

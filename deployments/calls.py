@@ -1,0 +1,34 @@
+"""One call of another process, and what becomes of its errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from mixture.errors import MixtureError, Overloaded
+
+logger = logging.getLogger("mixture.remote")
+
+
+async def called(what: str, call: Any, kind: type[MixtureError] = Overloaded) -> Any:
+    """The result of a unary call. Raises `kind` when its process is not there."""
+    try:
+        return await call
+    except (Exception, asyncio.CancelledError) as error:
+        if is_ours(error):
+            call.cancel()  # nobody waits for it any more
+            raise
+        cause = getattr(error, "cause", None)  # what was raised there; around it Ray puts a traceback
+        if isinstance(cause, MixtureError):
+            raise cause from None
+        logger.warning("the %s failed: %s", what, type(error).__name__)
+        raise kind(f"the {what} is not available at the moment", retry_after=1.0) from None
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether it is this task that is being cancelled. Ray raises CancelledError also when the replica's task was
+    cancelled (it is shutting down, say), which must not look like our own.
+    """
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
