@@ -123,7 +123,8 @@ class Worker:
         """Whether one more request may be answered beside live traffic."""
         taken = self._busy()
         free = 1.0 if taken == 0 else max(0.0, 1.0 - taken / self._config.busy) if self._config.busy else 0.0
-        return running < math.ceil(self._config.concurrency * free)
+        places: int = math.ceil(self._config.concurrency * free)
+        return running < places
 
     async def answer(self, batch: Batch, request: Request) -> tuple[bool, bytes]:
         """Whether a request was answered, and the line for the file."""
