@@ -25,6 +25,7 @@ from mixture.routing.fallback import FallbackRouter
 from mixture.routing.sessions import StickyRouter
 from mixture.routing.signals import reading_of
 from mixture.routing.static import Floats, packaged
+from mixture.tokenizing import tokenizer
 from mixture.types import Aggregator, Decomposer, Embedder, Expert, Panel, Retriever, Router
 from mixture.wrappers import wrap
 
@@ -197,7 +198,9 @@ def _encoder(config: SemanticConfig, panel: Panel) -> Encode:
 async def warm(panel: Panel) -> None:
     """Let every expert start what its first answer would wait for, and load what requests are read with."""
     warmers: list[Any] = [warm for e in panel.experts.values() if (warm := getattr(e, "warm", None)) is not None]
-    await asyncio.gather(asyncio.to_thread(reading_of, WARMING), *(warm() for warm in warmers))
+    await asyncio.gather(
+        asyncio.to_thread(reading_of, WARMING), asyncio.to_thread(tokenizer, None), *(warm() for warm in warmers)
+    )
 
 
 async def close(panel: Panel) -> None:

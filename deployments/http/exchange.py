@@ -53,9 +53,9 @@ class Exchange:
 
     @property
     def session(self) -> str | None:
-        """What keeps a conversation with its expert, when the client says it."""
+        """What keeps a conversation with its expert, when the client says it: each key has its own conversations."""
         found = self.headers.get(b"x-session-id") or self.headers.get(b"x-conversation-id")
-        return None if found is None else found[:256].decode("latin-1")
+        return None if found is None else f"{self.trace.caller.id}/{found[:256].decode('latin-1')}"
 
     def told(self, event: Event) -> None:
         """Keep the report, and the answer if the prompt was kept."""

@@ -96,6 +96,9 @@ class ExpertConfig(ResilienceOverride):
     """Requests that the expert suits, for `router.kind: embedding`."""
     price: PriceConfig | None = None
     """Overrides the catalogue's price."""
+    tokenizer: str | None = None
+    """What counts tokens where the upstream does not report them (a stream broke off): a `tokenizer.json`, `words` or
+    `characters` (a token is four); MiniLM's tokenizer when left out."""
     context_window: Annotated[int, Field(gt=0)] | None = None
     """Tokens of prompt and answer together; the catalogue's when left out."""
     abilities: tuple[Ability, ...] | None = None

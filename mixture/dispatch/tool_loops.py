@@ -11,6 +11,7 @@ from mixture.aggregation.calls import canonical_calls
 from mixture.dispatch.fallback import first_answer
 from mixture.dispatch.order import suited
 from mixture.dispatch.routes import cascaded
+from mixture.metering import caller
 from mixture.types import Completion, Emit, Message, Panel, Query, Route, Routed, Strategy, ToolCall
 
 MOST = 10_000
@@ -20,8 +21,8 @@ KEPT = 3600.0
 
 
 class ToolLoops:
-    """Who made which call. A call is known by its id together with what it calls: servers exist that number their calls
-    from zero in every answer.
+    """Who made which call. A call is known by its id together with what it calls and for whom: servers exist that
+    number their calls from zero in every answer.
     """
 
     def __init__(self, most: int = MOST, clock: Callable[[], float] = time.monotonic) -> None:
@@ -73,4 +74,4 @@ def _others(name: str, names: Iterable[str]) -> Iterable[str]:
 
 
 def _key(call: ToolCall) -> str:
-    return json.dumps([call.id, canonical_calls([call])])
+    return json.dumps([caller().id, call.id, canonical_calls([call])])

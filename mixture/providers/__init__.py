@@ -15,6 +15,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from mixture.config import ConfigError, DocumentsConfig, ExpertConfig, Section
+from mixture.tokenizing import known
 from mixture.types import Ability, Expert, ExpertCard, Location, Price, Retriever
 
 S = TypeVar("S", bound=Section)
@@ -73,7 +74,15 @@ def card(
         abilities=abilities if config.abilities is None else frozenset(config.abilities),
         location=config.location or location,
         examples=config.examples,
+        tokenizer=_tokenizer(config),
     )
+
+
+def _tokenizer(config: ExpertConfig) -> str | None:
+    if config.tokenizer is not None and not known(config.tokenizer):
+        where = f"experts.{config.name}.tokenizer"
+        raise ConfigError(f"{where}: `words`, `characters` or a tokenizer.json that exists is expected", param=where)
+    return config.tokenizer
 
 
 def checked(config: ExpertConfig, options: type[S]) -> S:

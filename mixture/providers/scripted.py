@@ -264,5 +264,7 @@ def scripted(
     **options: Any,
 ) -> Scripted:
     """A scripted expert for tests; `options` are those of `Script`, such as `failure={"error": "RateLimited"}`."""
-    facts = ExpertCard(name, "scripted", name, "", skills, price, context_window, abilities, location)
+    facts = ExpertCard(
+        name, "scripted", name, "", skills, price, context_window, abilities, location, tokenizer="characters"
+    )
     return Scripted(facts, Script(text=text, **options), gate)

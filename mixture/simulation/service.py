@@ -32,7 +32,8 @@ class Stats:
     """Requests whose client left before the end."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    """Tokens that were sent, also of answers that broke off."""
+    """Tokens that were sent, also of answers that broke off. A prompt counts when its request comes, if that is not
+    refused."""
 
 
 class Service:
@@ -94,15 +95,18 @@ class Service:
             raise InvalidQuery(f"bad request: {error}") from None
         failure = self._script.failing(self.stats.requests, self._chance)
         if failure is None and not (body.get("stream") or self._script.delay or self._script.rate):
+            self.stats.prompt_tokens += answer.prompt_tokens
             self._finish(answer, connection)  # nothing to wait for, so no task: the path of most load tests
             return None
         return self._answer(body, answer, failure, connection)
 
     async def _answer(self, body: Any, answer: Reply, failure: Failure | None, connection: Connection) -> None:
         self.stats.active += 1
+        refused = failure is not None and not (failure.after and body.get("stream"))
+        self.stats.prompt_tokens += 0 if refused else answer.prompt_tokens
         try:
             await asyncio.sleep(self._script.delay)
-            if failure is not None and not (failure.after and body.get("stream")):
+            if failure is not None and refused:
                 self.stats.failed += 1
                 _refuse(connection, failure.raised("stand-in"))
             elif body.get("stream"):
@@ -118,7 +122,6 @@ class Service:
 
     async def _stream(self, body: Any, answer: Reply, failure: Failure | None, connection: Connection) -> None:
         self.stats.streamed += 1
-        self.stats.prompt_tokens += answer.prompt_tokens
         connection.start_events()
         sent = 0
         wanted = bool((body.get("stream_options") or {}).get("include_usage"))
@@ -146,7 +149,6 @@ class Service:
 
     def _finish(self, answer: Reply, connection: Connection) -> None:
         self.stats.answered += 1
-        self.stats.prompt_tokens += answer.prompt_tokens
         self.stats.completion_tokens += answer.tokens
         connection.send_json(200, whole(answer))
 

@@ -80,6 +80,8 @@ class ExpertCard:
     abilities: frozenset[Ability] = frozenset()
     location: Location = "external"
     examples: tuple[str, ...] = ()
+    tokenizer: str | None = None
+    """What its tokens are counted with where the upstream does not report them; see `mixture.tokenizing`."""
 
 
 @dataclass(frozen=True, slots=True)

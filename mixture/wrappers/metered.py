@@ -6,14 +6,14 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mixture.envelope import Hold, granted
 from mixture.errors import Declined, ExpertTimeout, ExpertUnavailable, MixtureError, StreamBroken
 from mixture.metering import Held, Meter, adjusted, current, record
 from mixture.streams import chunks
-from mixture.tokens import prompt_tokens, tokens
+from mixture.tokenizing import tokenizer
 from mixture.types import Adjusted, Call, Chunk, Expert, ExpertCard, Outcome, Query, Usage
 from mixture.wrappers.beginnings import Beginnings
 from mixture.wrappers.pace import Pace
@@ -43,7 +43,7 @@ class Metered(Wrapper):
         """The answer of `inner`."""
         card = query.persona or self.card
         query, booking = await _booked(card, query)
-        attempt = _Attempt(time.perf_counter())
+        attempt = _Attempt(time.perf_counter(), self.card.tokenizer)
         try:
             async with aclosing(chunks(self.inner, query)) as stream:
                 async for chunk in stream:
@@ -139,9 +139,10 @@ class _Attempt:
     """One attempt while it goes on."""
 
     started: float
+    tokenizer: str | None = None
     first: float | None = None
     usage: Usage | None = None
-    characters: int = 0
+    pieces: list[str] = field(default_factory=list)
     outcome: Outcome = "cancelled"
     error: str | None = None
 
@@ -150,9 +151,10 @@ class _Attempt:
             self.first = time.perf_counter()
         if chunk.usage is not None:
             self.usage = chunk.usage
-        self.characters += len(chunk.text)
+        if chunk.text:
+            self.pieces.append(chunk.text)
         for call in chunk.tool_calls:
-            self.characters += len(call.name) + len(call.arguments)
+            self.pieces += (call.name, call.arguments)
 
     def failed(self, error: MixtureError) -> None:
         self.error = error.code or type(error).__name__
@@ -174,7 +176,11 @@ class _Attempt:
             return self.usage
         if self.first is None and self.outcome in ("error", "declined"):
             return _NOTHING
-        return Usage(prompt_tokens(query), tokens(self.characters), estimated=True)
+        counting, most = tokenizer(self.tokenizer), query.sampling.max_tokens
+        written = counting.count("".join(self.pieces))
+        if most is not None:
+            written = min(written, most * query.sampling.n)
+        return Usage(counting.prompt(query), written, estimated=True)
 
 
 _NOTHING = Usage()

@@ -18,6 +18,7 @@ LAYERS = (
         "mixture.counters",
         "mixture.metering",
         "mixture.tokens",
+        "mixture.tokenizing",
         "mixture.prompts",
         "mixture.estimates",
         "mixture.envelope",
