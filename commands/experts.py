@@ -34,6 +34,22 @@ def _base(expert: ExpertConfig, by_name: Mapping[str, ExpertConfig]) -> ExpertCo
     return expert
 
 
+def price_warnings(config: Config, environ: Mapping[str, str]) -> list[str]:
+    """A line for each expert whose price is not known or was read long ago. Raises ConfigError."""
+    from mixture.pricing import price_warning
+    from mixture.providers import card
+
+    by_name = {expert.name: expert for expert in config.experts}
+    found = []
+    for expert in config.experts:
+        base = _base(expert, by_name)
+        if base.provider in EMBEDDED or (expert is not base and expert.price is None):
+            continue  # a persona costs what its base costs, which is told there
+        warning = price_warning(card(resolve(base if expert.price is None else expert, environ)))
+        found += [f"{expert.name}: {warning}"] if warning else []
+    return found
+
+
 def price_text(whole: ExpertConfig, expert: ExpertConfig) -> str:
     """`input / output` in US dollars per million tokens; free and unknown are told apart."""
     if expert.provider in EMBEDDED:

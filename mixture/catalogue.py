@@ -21,13 +21,13 @@ from mixture.types import Ability, Location
 class DatedPrice(PriceConfig):
     """A published price: the day on which it was read, and where."""
 
-    date: datetime.date
+    date: datetime.date | None
     source: str
 
     @property
     def price(self) -> PriceConfig:
-        """The price alone."""
-        return PriceConfig(**self.model_dump(exclude={"date", "source"}))
+        """The price and its day."""
+        return PriceConfig(**self.model_dump(exclude={"source"}))
 
 
 class Model(Section):

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from mixture.config import AliasConfig, Config, StrategyOptions
+from mixture.pricing import price_warning
 from mixture.strategies import STRATEGIES
 from mixture.types import Expert, ExpertCard, Panel, Price
 from mixture.wrappers import load, state
@@ -47,6 +48,7 @@ def expert_facts(card: ExpertCard) -> dict[str, Any]:
         "context_window": card.context_window,
         "location": card.location,
         "price_usd_per_million_tokens": price_facts(card.price),
+        "price_warning": price_warning(card),
     }
 
 

@@ -88,6 +88,7 @@ class ModelList:
             "context_length": max(window, default=None),
             "max_input_tokens": max(window, default=None),
             "price_usd_per_million_tokens": facts.get("price_usd_per_million_tokens"),
+            "price_warning": facts.get("price_warning"),
             "location": facts.get("location"),
         }
 

@@ -229,6 +229,8 @@ class ModelEntry(BaseModel):
     context_length: int | None = None
     max_input_tokens: int | None = None
     price_usd_per_million_tokens: dict[str, float | bool] | None = None
+    price_warning: str | None = None
+    """That the price is not known, or was read more than 90 days ago."""
     location: str | None = None
 
 

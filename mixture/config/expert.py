@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -24,6 +25,8 @@ class PriceConfig(Section):
     """For tokens of the prompt that the upstream had in its cache; `input` when left out."""
     cache_write: Annotated[float, Field(ge=0)] | None = None
     """For tokens of the prompt that the upstream puts into its cache; `input` when left out."""
+    date: datetime.date | None = None
+    """The day on which the price was read; one that is older than 90 days is warned of."""
 
 
 class SamplingConfig(Section):

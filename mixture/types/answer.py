@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -46,6 +47,7 @@ class Usage:
 class Price:
     """US dollars per million tokens. A cache price left out is the input price. `derived` marks one that nobody
     charges: it follows from what hours of GPUs cost and what was computed in them.
+    `date` is the day on which it was read, where that is known.
     """
 
     input: float
@@ -53,6 +55,7 @@ class Price:
     cached_input: float | None = None
     cache_write: float | None = None
     derived: bool = False
+    date: datetime.date | None = None
 
     def cost(self, usage: Usage) -> float:
         """What `usage` costs, in US dollars."""

@@ -17,6 +17,7 @@ LAYERS = (
         "mixture.config",
         "mixture.counters",
         "mixture.metering",
+        "mixture.pricing",
         "mixture.tokens",
         "mixture.tokenizing",
         "mixture.prompts",

@@ -52,7 +52,7 @@ def test_what_is_resolved_stays(name):
 def test_a_preset_is_filled_in():
     config = resolve(expert("mistral", model="mistral-large-2512"), {"MISTRAL_API_KEY": " k "})
     assert (config.provider, config.base_url, config.api_key) == ("openai", "https://api.mistral.ai/v1", "k")
-    assert config.price == PriceConfig(input=0.5, cached_input=0.05, output=1.5)
+    assert config.price == PriceConfig(input=0.5, cached_input=0.05, output=1.5, date=datetime.date(2026, 6, 9))
     assert config.location == "external"
     assert config.options["fields"]["seed"] == "random_seed"
 
