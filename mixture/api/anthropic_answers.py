@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
+from mixture.api.anthropic_citations import citations
 from mixture.api.errors import anthropic_error
 from mixture.api.events import progress_fields
 from mixture.api.ids import new_id
 from mixture.api.report import report_fields
 from mixture.errors import MixtureError
-from mixture.retrieval.citing import cited
 from mixture.trace import Trace
-from mixture.types import Answered, Chunk, Completion, Delta, Event, FinishReason, Passage, Report, ToolCall, Usage
+from mixture.types import Answered, Chunk, Completion, Delta, Event, FinishReason, Report, ToolCall, Usage
 
 STOP_REASONS: Mapping[FinishReason, str] = {
     "stop": "end_turn",
@@ -29,8 +29,7 @@ def encode_message(model: str, completion: Completion, report: Report, trace: Tr
     """A whole answer as the JSON of a `message`. `model` is the name that was asked for."""
     content: list[dict[str, Any]] = []
     if completion.text or not completion.tool_calls:
-        citations = [_citation(report.passages, note) for note in completion.choices[0].annotations if cited(note)]
-        content.append({"type": "text", "text": completion.text, "citations": citations or None})
+        content.append(_text_fields(completion, report))
     content += [_use_fields(call) for call in completion.tool_calls]
     return orjson.dumps(
         {
@@ -41,19 +40,10 @@ def encode_message(model: str, completion: Completion, report: Report, trace: Tr
     )
 
 
-def _citation(passages: Sequence[Passage], note: Mapping[str, Any]) -> dict[str, Any]:
-    """A citation in Anthropic's form: the whole passage, and where it stands in its document."""
-    number = cited(note) or 1
-    passage = passages[number - 1]
-    return {
-        "type": "char_location",
-        "cited_text": passage.text,
-        "document_index": number - 1,
-        "document_title": passage.source,
-        "start_char_index": passage.offset,
-        "end_char_index": passage.offset + len(passage.text),
-        "file_id": None,
-    }
+def _text_fields(completion: Completion, report: Report) -> dict[str, Any]:
+    text, notes = completion.text, completion.choices[0].annotations
+    fields = {"type": "text", "text": text, "citations": list(citations(notes, text, report.passages)) or None}
+    return fields | ({"annotations": list(notes)} if notes else {})
 
 
 def _message_fields(model: str, content: list[dict[str, Any]], usage: dict[str, Any]) -> dict[str, Any]:
@@ -122,15 +112,11 @@ class MessageStream:
         return b"" if progress is None else _event("ping", {"mixture": progress})
 
     def failure(self, error: MixtureError, request_id: str) -> bytes:
-        """A failure after the stream has begun; nothing follows it."""
-        return b"event: error\ndata: " + anthropic_error(error, request_id) + b"\n\n"
+        """A failure after the stream has begun, with the report of what was done until then; nothing follows it."""
+        report = report_fields(self._trace.report())
+        return b"event: error\ndata: " + anthropic_error(error, request_id, report) + b"\n\n"
 
     def _delta(self, chunk: Chunk) -> Iterator[bytes]:
-        if self._open == "text":
-            for note in chunk.annotations:
-                if cited(note):
-                    citation = _citation(self._trace.passages, note)
-                    yield self._piece({"type": "citations_delta", "citation": citation})
         if chunk.text:
             yield from self._enter("text", {"type": "text", "text": "", "citations": None})
             yield self._piece({"type": "text_delta", "text": chunk.text})
@@ -159,11 +145,15 @@ class MessageStream:
     def _closing(self, completion: Completion, report: Report) -> Iterator[bytes]:
         if self._block < 0:  # nothing of it was written live
             yield from self._delta(Chunk(completion.text, completion.tool_calls))
+        notes = completion.choices[0].annotations
+        if self._open == "text":
+            for citation in citations(notes, completion.text, report.passages):
+                yield self._piece({"type": "citations_delta", "citation": citation})
         yield from self._leave()
         delta = {"stop_reason": STOP_REASONS[completion.finish_reason], "stop_sequence": None}
         proposals = self._trace.proposals if self._expose else None
         fields = {"delta": delta, "usage": usage_fields(report.usage), "mixture": report_fields(report, proposals)}
-        yield _event("message_delta", fields)
+        yield _event("message_delta", fields | ({"annotations": list(notes)} if notes else {}))
         yield _event("message_stop", {})
 
 

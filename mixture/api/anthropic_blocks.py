@@ -47,6 +47,7 @@ class Block(Body):
     cache_control: Any = None
     caller: Any = None
     citations: Any = None
+    annotations: Any = None
     context: Any = None
     title: Any = None
     toolset_name: Any = None

@@ -65,8 +65,13 @@ def openai_error(error: MixtureError) -> bytes:
     return orjson.dumps({"error": error_fields(error)})
 
 
-def anthropic_error(error: MixtureError, request_id: str | None = None) -> bytes:
-    """Anthropic's `{"type": "error", "error": {"type", "message"}, "request_id"}` as JSON."""
+def anthropic_error(
+    error: MixtureError, request_id: str | None = None, report: Mapping[str, Any] | None = None
+) -> bytes:
+    """Anthropic's `{"type": "error", "error": {"type", "message"}, "request_id"}` as JSON; `report` is the `mixture`
+    field of an error that ends a stream.
+    """
     kind = ANTHROPIC_TYPES.get(error.status, "api_error")
     inner = {"type": kind, "message": error.message}
-    return orjson.dumps({"type": "error", "error": inner, "request_id": request_id})
+    fields: dict[str, Any] = {"type": "error", "error": inner, "request_id": request_id}
+    return orjson.dumps(fields if report is None else {**fields, "mixture": report})

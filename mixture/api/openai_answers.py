@@ -125,7 +125,7 @@ class ChatStream:
         last = len(completion.choices) - 1
         for index, choice in enumerate(completion.choices):
             if index not in self._begun:  # nothing of it was written live
-                yield self._delta(Chunk(choice.text, choice.tool_calls, index=index, logprobs=choice.logprobs))
+                yield self._delta(_whole(choice, index))
             fields = _delta_fields(index, {}, choice.finish_reason)
             proposals = self._trace.proposals if self._expose else None
             yield self._chunk([fields], {"mixture": report_fields(report, proposals)} if index == last else None)
@@ -137,6 +137,11 @@ class ChatStream:
     def _chunk(self, choices: list[dict[str, Any]], more: dict[str, Any] | None = None) -> bytes:
         extra = b"," + orjson.dumps(more)[1:-1] if more else b""
         return self._head + b',"choices":' + orjson.dumps(choices) + extra + self._tail
+
+
+def _whole(choice: Choice, index: int) -> Chunk:
+    """All of a choice; its finish reason goes out with the report."""
+    return Chunk(choice.text, choice.tool_calls, None, None, index, choice.logprobs, choice.annotations)
 
 
 def _delta_fields(index: int, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 import pytest
+from anthropic import APIStatusError, AsyncAnthropic
 from openai import APIError, AsyncOpenAI
 from websockets.asyncio.client import connect
 
@@ -185,6 +186,45 @@ async def test_annotations_on_the_websocket(served):
     notes = heard[-1]["choices"][0]["annotations"]
     assert [note["type"] for note in notes] == ["proposal_support"] * 2
     assert heard[-2]["annotations"] == notes and heard[-2]["finish_reason"] == "stop"
+
+
+def claude(served: Served) -> AsyncAnthropic:
+    """Anthropic's official client, of the same server."""
+    return AsyncAnthropic(base_url=served.url, api_key=KEY, max_retries=0)
+
+
+async def test_anthropic_s_stream_has_the_annotations_and_the_report(served):
+    asked = {"model": "panel", "max_tokens": 50, "messages": ASK[1:]}
+    async with claude(served) as client, client.messages.stream(**asked) as stream:
+        events = [event async for event in stream]
+        final = await stream.get_final_message()
+    [closing] = [event for event in events if event.type == "message_delta"]
+    notes = [note["proposal_support"] for note in closing.annotations]
+    numbers = {source["expert"]: source["number"] for source in closing.mixture["aggregation"]["proposals"]}
+    assert [(note["proposals"], note["supported"]) for note in notes] == [([numbers["quick"]], True), ([], False)]
+    assert WRITTEN[notes[0]["start_index"] : notes[0]["end_index"]] == SAID
+    assert (final.content[0].text, final.content[0].citations) == (WRITTEN, None)
+    assert (final.usage.input_tokens, final.usage.output_tokens) == served.counted()[:2]
+
+
+async def test_anthropic_s_whole_answer_has_them_and_they_may_be_sent_back(served):
+    asked = {"model": "panel", "max_tokens": 50}
+    async with claude(served) as client:
+        answer = await client.messages.create(messages=ASK[1:], **asked)
+        assert [note["type"] for note in answer.content[0].annotations] == ["proposal_support"] * 2
+        back = [*ASK[1:], {"role": "assistant", "content": [block.model_dump() for block in answer.content]}, *ASK[1:]]
+        assert (await client.messages.create(messages=back, **asked)).content[0].text == WRITTEN
+
+
+async def test_anthropic_s_stream_that_fails_reports_what_was_done(served):
+    asked = {"model": "broken", "max_tokens": 50, "messages": ASK[1:]}
+    with pytest.raises(APIStatusError) as raised:
+        async with claude(served) as client, client.messages.stream(**asked) as stream:
+            await stream.get_final_message()
+    report = raised.value.body["mixture"]
+    assert raised.value.body["error"]["type"] == "api_error"
+    assert [call["outcome"] for call in report["experts"]] == ["ok", "ok", "error"]
+    assert report["strategy_executed"] == "mixture_of_agents"
 
 
 FAULTS = {

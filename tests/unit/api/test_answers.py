@@ -2,6 +2,7 @@
 
 import orjson
 import pytest
+from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import Message as AnthropicMessage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
@@ -139,6 +140,40 @@ def test_blocks_of_a_message_stream_open_and_close_in_turn():
         ("message_delta", None),
         ("message_stop", None),
     ]
+
+
+QUOTED = [
+    {
+        "type": "url_citation",
+        "url_citation": {"start_index": 0, "end_index": 3, "title": "a.md", "url": "a.md#char=5,6"},
+    },
+    {"type": "url_citation", "url_citation": {"start_index": 4, "end_index": 7, "title": "b.md", "url": "b.md"}},
+    {"type": "url_citation", "url_citation": {"title": None, "url": "a.md#char=7,8"}},
+    {"type": "proposal_support", "proposal_support": {"start_index": 0, "end_index": 7, "proposals": [1]}},
+    {"type": "file_citation", "file_citation": "not an object"},
+]
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_what_cites_a_source_is_a_citation_of_anthropic_s(live):
+    completion = Completion("a", (Choice("one two", annotations=tuple(QUOTED)),))
+    trace, report = traced(completion)
+    stream, snapshot = MessageStream("m", trace), None
+    events = [Delta("a", Chunk("one two"))] if live else []
+    data = stream.opening() + b"".join(stream.event(event) for event in [*events, Answered(completion, report)])
+    blocks = [orjson.loads(block.partition(b"data: ")[2]) for block in data.split(b"\n\n") if block]
+    for block in blocks:
+        snapshot = accumulate_event(event=block, current_snapshot=snapshot, json_bufs={})
+    whole = AnthropicMessage.model_validate_json(encode_message("m", completion, report, trace, expose=False))
+    for message in (snapshot, whole):
+        cited = [(c.type, c.cited_text, c.source, c.search_result_index) for c in message.content[0].citations]
+        assert cited == [
+            ("search_result_location", "one", "a.md#char=5,6", 0),
+            ("search_result_location", "two", "b.md", 1),
+            ("search_result_location", "", "a.md#char=7,8", 0),
+        ]
+    assert next(block for block in blocks if block["type"] == "message_delta")["annotations"] == QUOTED
+    assert whole.content[0].annotations == QUOTED
 
 
 def test_arguments_that_are_no_json_are_kept():
