@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
-from benchmarks.ensembles import mean_cost, polls, single
+from benchmarks.contests import Rows, run
+from benchmarks.ensembles import RESAMPLES, Played, folds, joined, mean_cost, polls, single
 from benchmarks.recordings import completed
 from mixture.aggregation.learning import Poll, from_labels
+from mixture.aggregation.majority import Majority
 from mixture.aggregation.reliability import Reliability
 from mixture.routing.outcomes import Outcomes
 
@@ -94,3 +96,61 @@ def _ended(stages: Sequence[Sequence[Stage]], confidence: float) -> tuple[float,
     """The accuracy and mean cost when every prompt's cascade ends at `confidence`."""
     ends = [next((step for step in steps if step[0] >= confidence), steps[-1]) for steps in stages]
     return float(np.mean([end[2] for end in ends])), float(np.mean([end[1] for end in ends]))
+
+
+def climbed(recording: Outcomes) -> dict[float, Played]:
+    """The cascade by confidence, its experts, their order and the confidence being chosen on the other folds, for each
+    of the margins by which it had to be better there than the best single expert.
+    """
+    parts: dict[float, list[tuple[Rows, Played]]] = {margin: [] for margin in MARGINS}
+    for train, test in folds(len(recording)):
+        done: dict[tuple[tuple[str, ...], float], Played] = {}
+        for margin, ladder in zip(MARGINS, chosen(recording.rows(train), MARGINS), strict=True):
+            same = (ladder.experts, ladder.confidence)
+            if same not in done:
+                done[same] = climb(ladder, recording.rows(test))
+            parts[margin].append((test, done[same]))
+    return {margin: joined(some, len(recording)) for margin, some in parts.items()}
+
+
+def climb(ladder: Ladder, recording: Outcomes) -> Played:
+    """The cascade by confidence over `ladder`."""
+    aggregator = Majority(None, ladder.learned)
+    how = {"weights": "learned", "confidence": ladder.confidence}
+    return run("cascade", recording, ladder.experts, aggregator, **how)
+
+
+def share_at_parity(climbs: Iterable[Played], best: Played) -> float | None:
+    """The share of the cost of `best` at which a cascade is as often right, between the measured points by straight
+    lines; None when none of them is.
+    """
+    points = [(mean_cost(played) / mean_cost(best), played.accuracy) for played in climbs]
+    return parity(points, best.accuracy)
+
+
+def parity(points: Iterable[tuple[float, float]], accuracy: float) -> float | None:
+    """The cost at which `points` (cost, accuracy) reach `accuracy`."""
+    below: tuple[float, float] | None = None
+    for cost, right in sorted(points):
+        if right >= accuracy:
+            if below is None:
+                return cost
+            return below[0] + (cost - below[0]) * (accuracy - below[1]) / (right - below[1])
+        below = (cost, right)
+    return None
+
+
+def parity_interval(climbs: Sequence[Played], best: Played) -> tuple[float, float]:
+    """The 95% bootstrap interval of the share at parity over the questions; where no cascade is as often right the best
+    single expert is asked itself, at a share of 1.
+    """
+    random, size = np.random.default_rng(0), len(best.right)
+    shares = []
+    for _ in range(RESAMPLES):
+        rows = random.integers(0, size, size)
+        unit, accuracy = float(best.cost[rows].mean()), float(best.right[rows].mean())
+        points = [(float(p.cost[rows].mean()) / unit, float(p.right[rows].mean())) for p in climbs]
+        found = parity(points, accuracy)
+        shares.append(1.0 if found is None else min(1.0, found))
+    low, high = np.quantile(shares, (0.025, 0.975))
+    return round(float(low), 4), round(float(high), 4)
