@@ -204,6 +204,7 @@ async def warm(panel: Panel) -> None:
 
 
 async def close(panel: Panel) -> None:
-    """Let every expert close what it holds."""
-    closers: list[Any] = [close for e in panel.experts.values() if (close := getattr(e, "close", None)) is not None]
+    """Let every expert and the aggregator close what they hold."""
+    holders = [*panel.experts.values(), panel.aggregator]
+    closers: list[Any] = [close for one in holders if (close := getattr(one, "close", None)) is not None]
     await asyncio.gather(*(close() for close in closers))

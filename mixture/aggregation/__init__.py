@@ -6,6 +6,7 @@ from importlib import import_module
 
 from mixture.aggregation import reliability
 from mixture.aggregation.composing import Composing
+from mixture.aggregation.equality import Arbiter
 from mixture.aggregation.majority import Majority
 from mixture.aggregation.scoring import Completeness
 from mixture.config import AggregatorConfig, ConfigError
@@ -21,9 +22,9 @@ def make_aggregator(embedder: Embedder | None, config: AggregatorConfig | None =
     Raises ConfigError when the file of `config.reliability` can't be used.
     """
     if config is None or config.reliability is None:
-        return Composing(Majority(embedder))
+        return Composing(Majority(embedder, arbiter=Arbiter()))
     try:
-        return Composing(Majority(embedder, reliability.load(config.reliability)))
+        return Composing(Majority(embedder, reliability.load(config.reliability), arbiter=Arbiter()))
     except reliability.ReliabilityError as error:
         raise ConfigError(f"aggregator.reliability: {error.message}", param="aggregator.reliability") from None
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from mixture.aggregation.answers import asked_for, final_answer
+from mixture.aggregation.answers import asked_for, final_answer, stated
 from mixture.aggregation.calls import canonical_calls
 from mixture.aggregation.code import same_code
+from mixture.aggregation.equality import Form, parted
 from mixture.aggregation.measures import in_one_unit
+from mixture.aggregation.normalisation import formed
 from mixture.types import Completion, Query
 
 Ballot = str | None
 """The normal form of what a proposal says; None when it has none, as a long text."""
+
+_SYMBOLS = re.compile(r"\\[a-zA-Z]|[\^|!\u221a\u03c0\u00b1]|\b(?:sqrt|ln|log|pi)|\d/\d|\d{16}")
+"""What stands in answers that values alone may not tell apart."""
 
 
 def ballots(query: Query, completions: Sequence[Completion]) -> list[Ballot]:
@@ -26,7 +32,22 @@ def ballots(query: Query, completions: Sequence[Completion]) -> list[Ballot]:
     found = [final_answer(text, kind) for text in texts]
     if all(vote is None for vote in found):
         return same_code(texts)
-    return in_one_unit(found, texts)
+    return in_one_unit(parted(found, _forms(texts)), texts)
+
+
+def forms(query: Query, completions: Sequence[Completion]) -> list[Form | None]:
+    """The expressions that `completions` answer with; none where their votes are no mathematics."""
+    wanted = query.response_format is None or query.response_format.type == "text"
+    if not wanted or any(completion.tool_calls for completion in completions):
+        return []
+    return _forms([completion.text for completion in completions])
+
+
+def _forms(texts: Sequence[str]) -> list[Form | None]:
+    written = [stated(text) for text in texts]
+    if not any(map(_SYMBOLS.search, written)):
+        return [None for _ in texts]
+    return [formed(text) if text else None for text in written]
 
 
 def canonical_json(text: str) -> str | None:

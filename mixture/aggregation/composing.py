@@ -33,6 +33,10 @@ class Composing:
             return await self._votes.aggregate(query, proposals, weights, pending=pending)
         return composed(query, proposals, writer)
 
+    async def close(self) -> None:
+        """Let go of what the vote started."""
+        await self._votes.close()
+
 
 def composed(query: Query, proposals: Sequence[Completion], writer: Writer) -> Verdict:
     """The verdict that `writer` is to write. Its query is the whole conversation with the proposals behind it: layers

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mixture.aggregation.agreement import countable, mean_similarity
-from mixture.aggregation.ballots import ballots
+from mixture.aggregation.ballots import ballots, forms
+from mixture.aggregation.equality import Arbiter
 from mixture.aggregation.json_votes import field_by_field, wants_json
 from mixture.aggregation.reliability import Reliability, Votes
 from mixture.aggregation.similarity import lexical, semantic
@@ -32,7 +33,8 @@ class Majority:
     cheaper experts first pays less.
 
     With a `reliability` votes can be weighed as was learned, and a counted vote has a confidence; `domain_of` says to
-    which of its domains a query belongs, the router's kinds of tasks when left out. Long texts are decided by minimum
+    which of its domains a query belongs, the router's kinds of tasks when left out; an `arbiter`
+    decides which expressions are equal where their values can't tell. Long texts are decided by minimum
     Bayes risk (Kumar and Byrne 2004): the one that is on average most similar to the others would disappoint least,
     whichever of them is right.
     """
@@ -42,8 +44,10 @@ class Majority:
         embedder: Embedder | None = None,
         reliability: Reliability | None = None,
         domain_of: Callable[[Query], str] | None = None,
+        arbiter: Arbiter | None = None,
     ) -> None:
         self._embedder = embedder
+        self._arbiter = arbiter
         self._reliability = reliability
         self._domain_of = domain_of or (lambda query: topic(query).task)
 
@@ -51,6 +55,8 @@ class Majority:
         self, query: Query, proposals: Sequence[Completion], weights: Weights = None, *, pending: Sequence[str] = ()
     ) -> Verdict:
         """The proposal chosen, how many say the same, and how likely it is right."""
+        if self._arbiter is not None and len(proposals) > 1:
+            await self._arbiter.settle(forms(query, proposals))
         found = ballots(query, proposals)
         if not countable(found):
             return await self._compared(proposals)
@@ -62,6 +68,11 @@ class Majority:
             verdict = field_by_field(query, proposals, found, verdict, self._counting(votes, domain, weights))
         made = _of_several(verdict, proposals)
         return replace(verdict, decided=not (made and pending) and self._decided(votes, pending, domain, weights))
+
+    async def close(self) -> None:
+        """Let go of what was started to compare answers."""
+        if self._arbiter is not None:
+            await self._arbiter.close()
 
     async def _among_texts(
         self, query: Query, proposals: Sequence[Completion], verdict: Verdict, weights: Weights

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from mixture.aggregation.expressions import NAMED, valued
+from mixture.aggregation.equality import Form
+from mixture.aggregation.expressions import NAMED, tree, valued
 from mixture.aggregation.numerals import number, numbers
 from mixture.aggregation.structures import dated, structured
+from mixture.providers.symbolic.syntax import Node
 
 Kind = Literal["number", "choice", "yes_no", "free"]
 """What a question asks for."""
@@ -16,7 +18,7 @@ _MARKUP = re.compile(r"\*\*|__|`|\\[()\[\]]|\\(?:left|right|displaystyle|,|;|!)(
 _WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf|boxed)\s*\{([^{}]*)\}")
 _CHOICE = re.compile(r"^[^\w]*(?:(?:option|choice|answer)\s*)?\(?([A-Ja-j])\)?(?:[).:,\s]|$)")
 _SIGNS = re.compile(
-    r"\\(?!text|mathrm|\$|%|,|!|circ)[a-zA-Z]|\^|\u221a|\u03c0|\bsqrt\b|\bpi\b|\d\s*[a-ciknp-rwxyz]\b|[({\[|]"
+    r"\\(?!text|mathrm|\$|%|,|!|circ)[a-zA-Z]|\^|\u221a|\u03c0|\bsqrt\b|\bpi\b|\d\s*[a-ciknp-rwxyz]\b|[({\[|\u00b1]"
 )
 """What a number has that is more than one."""
 _POWER = re.compile(r"(?<=[\w)])\*\*(?=[-\d(])")
@@ -47,6 +49,22 @@ def _mathematical(plain: str) -> str | None:
     if _SIGNS.search(plain) is None and (single := number(plain)) is not None:
         return single
     return structured(plain, _part) or valued(plain) or number(plain)
+
+
+def formed(answer: str) -> Form | None:
+    """The expressions in `answer`, for what their values can't tell; None when there are none."""
+    plain = NAMED.sub("", _unwrapped(answer))
+    found: list[tuple[str, Node | None]] = []
+
+    def part(text: str) -> str:
+        found.append((_part(text), tree(NAMED.sub("", text.strip()))))
+        return found[-1][0]
+
+    if structured(plain, part) is None:
+        found = [(_part(plain), tree(plain))]
+    if all(node is None for _, node in found):
+        return None
+    return Form(tuple(sorted(dict.fromkeys(found), key=lambda one: one[0])))
 
 
 def _part(text: str) -> str:

@@ -21,6 +21,8 @@ _NAME = re.compile(r"^[a-zA-Z]\s*=\s*")
 _MEMBER = re.compile(r"^[a-zA-Z]\s*(?:\\in|\u2208|in)\s*(?=[(\[{\\])")
 _BETWEEN = re.compile(r"^(.+?)\s*(<=|<)\s*[a-zA-Z]\s*(<=|<)\s*(.+)$")
 _BOUND = re.compile(r"^[a-zA-Z]\s*(<=|<|>=|>)\s*(.+)$")
+_MATRIX = re.compile(r"^[(\[]?\\begin\{([pbvB]?matrix|array)\}(?:\{[lcr|]*\})?(.*)\\end\{\1\}[)\]]?$", re.DOTALL)
+_EITHER = re.compile(r"(?:\\pm(?![a-zA-Z])|\u00b1|\+/-|\+-)\s*")
 _INFINITE = re.compile(r"^([+-]?)\s*(?:\\infty|\u221e|infinity|inf|oo)$", re.IGNORECASE)
 _MONTHS = {
     name: number
@@ -41,7 +43,8 @@ _NUMERIC = re.compile(r"^(\d{1,2})([/.])(\d{1,2})\2(\d{4})$")
 
 
 def structured(text: str, part: Part) -> str | None:
-    r"""The normal form of a tuple, an interval, a union of intervals or a set; None when `text` is none of them.
+    r"""The normal form of a tuple, an interval, a union of intervals, a set or a matrix; None when `text` is none of
+    them.
 
     Sets are sorted and hold nothing twice; solutions ("x = 1 or x = 2", "1, 2") are sets, and `0 \le x < 1` is an
     interval.
@@ -49,6 +52,9 @@ def structured(text: str, part: Part) -> str | None:
     if len(text) > LONGEST:
         return None
     plain = _signs(text)
+    matrix = _MATRIX.match(plain)
+    if matrix is not None:
+        return _matrix(matrix[2], part)
     whole = _MEMBER.sub("", plain)
     united = [_one(piece.strip(), part) for piece in re.split(r"\\cup|\u222a|\bU\b", whole)]
     if len(united) > 1 and all(united):
@@ -78,7 +84,8 @@ def _one(text: str, part: Part) -> str | None:
 
 
 def _set(pieces: list[str], part: Part) -> str:
-    return "{" + ", ".join(sorted({_end(_NAME.sub("", piece), part) for piece in pieces if piece})) + "}"
+    single = [one for piece in pieces for one in _either(_NAME.sub("", piece)) if one]
+    return "{" + ", ".join(sorted({_end(piece, part) for piece in single})) + "}"
 
 
 def _end(text: str, part: Part) -> str:
@@ -102,6 +109,27 @@ def _pieces(text: str) -> list[str]:
     return [*found, text[start:].strip()]
 
 
+def _matrix(cells: str, part: Part) -> str:
+    """Row by row; a row or column is another thing than a tuple."""
+    rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", cells) if row.strip()]
+    return "; ".join(f"[{', '.join(_end(cell.strip(), part) for cell in row.split('&'))}]" for row in rows)
+
+
+def _either(piece: str) -> list[str]:
+    """What a piece with a sign of plus or minus stands for."""
+    if _EITHER.search(piece) is None:
+        return [piece]
+    return [_EITHER.sub(lambda _, sign=sign: sign, piece).strip().removeprefix("+").strip() for sign in "+-"]
+
+
+def _expanded(piece: str) -> list[str]:
+    """The solutions in a piece, with the name that stands before them."""
+    name = _NAME.match(piece)
+    if name is None:
+        return _either(piece)
+    return [f"{name[0]}{one}" for one in _either(piece[name.end() :])]
+
+
 def _inequality(text: str, part: Part) -> str | None:
     between = _BETWEEN.match(text)
     if between is not None:
@@ -119,7 +147,7 @@ def _inequality(text: str, part: Part) -> str | None:
 def _solutions(text: str, part: Part) -> str | None:
     """Several numbers or equations beside each other: the order in which they are given says nothing."""
     text = re.sub(r"\\text\s*\{\s*(or|and)\s*\}", r" \1 ", text)
-    pieces = [piece for piece in _SPLIT.split(text) if piece]
+    pieces = [one for piece in _SPLIT.split(text) if piece for one in _expanded(piece)]
     if len(pieces) < 2 or not all(
         _NAME.match(piece) or re.match(r"^[-+]?(?:\d|\\d?frac|\\sqrt)", piece) for piece in pieces
     ):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from mixture.aggregation import make_aggregator
+from mixture.aggregation.composing import Composing
+from mixture.aggregation.majority import Majority
 from mixture.dispatch.outcomes import reason
 from mixture.errors import MixtureError
 from mixture.types import Completion, Panel, Query, Verdict, Weights, Writer
@@ -27,7 +28,7 @@ async def decided(
             return await panel.aggregator.aggregate(query, proposals, weights, writer)
         return await panel.aggregator.aggregate(query, proposals, weights, pending=pending)
     except MixtureError as error:
-        verdict = await make_aggregator(None).aggregate(query, proposals, None, writer, pending=pending)
+        verdict = await Composing(Majority()).aggregate(query, proposals, None, writer, pending=pending)
         lacking = f"the aggregator did not answer ({reason(error)}), plain votes took its place"
         said = [lacking] if writer is None else []
         return replace(verdict, degraded="; ".join([*said, *filter(None, [verdict.degraded])]) or None)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from mixture.aggregation.answers import final_answer, stated
-from mixture.aggregation.expressions import in_plain_signs
+from mixture.aggregation.latex import in_plain_signs
 from mixture.aggregation.normalisation import normalised
 from mixture.evaluation.items import Item
 from mixture.evaluation.records import Score

@@ -19,6 +19,7 @@ from typing import Any
 import sympy as sp
 
 from mixture.providers.symbolic import algebra, calculus, quantities
+from mixture.providers.symbolic.comparing import same
 from mixture.providers.symbolic.evaluation import build
 from mixture.providers.symbolic.printing import measured, result
 from mixture.providers.symbolic.refusals import NotMaths, TooLarge
@@ -152,6 +153,11 @@ def _convert(task: Task) -> str:
     return f"{measured(value)} {one if value == 1 else many}{task['notes']}"
 
 
+def _same(task: Task) -> str:
+    one, other = (build(node, real=True) for node in task["nodes"])
+    return same(one, other)
+
+
 def _median(task: Task) -> str:
     values = sorted(build(node) for node in task["nodes"])
     middle = len(values) // 2
@@ -180,6 +186,7 @@ _KINDS: dict[str, Callable[[Task], str]] = {
     "check": _check,
     "convert": _convert,
     "median": _median,
+    "same": _same,
     **dict.fromkeys(("derivative", "integral", "limit", "sum", "product"), _calculus),
 }
 

@@ -48,7 +48,7 @@ def children() -> set[int]:
 
 def workers() -> set[int]:
     """The worker processes of this process."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-wweo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     rows = (line.split(None, 2) for line in listed.splitlines())
     return {int(pid) for pid, parent, *args in rows if int(parent) == os.getpid() and "symbolic.worker" in args[0]}
 
