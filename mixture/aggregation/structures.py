@@ -119,7 +119,7 @@ def _either(piece: str) -> list[str]:
     """What a piece with a sign of plus or minus stands for."""
     if _EITHER.search(piece) is None:
         return [piece]
-    return [_EITHER.sub(lambda _, sign=sign: sign, piece).strip().removeprefix("+").strip() for sign in "+-"]
+    return [_EITHER.sub(sign, piece).strip().removeprefix("+").strip() for sign in "+-"]
 
 
 def _expanded(piece: str) -> list[str]:
