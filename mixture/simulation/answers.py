@@ -111,11 +111,16 @@ def _formatted(text: str, wanted: Mapping[str, Any] | None) -> str:
     return orjson.dumps(example(wanted["json_schema"].get("schema") or {})).decode()
 
 
+def counts(prompt: int, completion: int) -> dict[str, Any]:
+    """A `usage` of so many tokens."""
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
 def _usage(script: Script, prompt: int, completion: int) -> dict[str, Any] | None:
     if script.usage == "none":
         return None
     if not isinstance(script.usage, ScriptedUsage):
-        return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+        return counts(prompt, completion)
     given = script.usage
     return {
         "prompt_tokens": given.prompt_tokens,
@@ -147,15 +152,23 @@ def whole(answer: Reply) -> bytes:
     return orjson.dumps(body | ({"usage": answer.usage} if answer.usage else {}))
 
 
-def events(answer: Reply, chunk_tokens: int, include_usage: bool) -> Iterator[tuple[int, bytes]]:
-    """The answer as server-sent events, each with the number of tokens in it. The last one is not `DONE`."""
+def events(
+    answer: Reply, chunk_tokens: int, include_usage: bool, counting: bool = False
+) -> Iterator[tuple[int, bytes]]:
+    """The answer as server-sent events, each with the number of tokens in it; with `counting` each tells the tokens so
+    far. The last one is not `DONE`.
+    """
+    sent = 0
     start = orjson.dumps(
         {"id": answer.id, "object": "chat.completion.chunk", "created": answer.created, "model": answer.model}
     )[:-1]
 
     def event(index: int, delta: dict[str, Any], reason: str | None = None) -> bytes:
         choice = orjson.dumps({"index": index, "delta": delta, "finish_reason": reason})
-        return b'data: %b,"choices":[%b]}\n\n' % (start, choice)
+        counted = (
+            b',"usage":%b' % orjson.dumps(counts(answer.prompt_tokens, sent)) if counting and answer.usage else b""
+        )
+        return b'data: %b,"choices":[%b]%b}\n\n' % (start, choice, counted)
 
     for index, choice in enumerate(answer.choices):
         yield 0, event(index, {"role": "assistant", "content": None if choice.call else ""})
@@ -163,6 +176,7 @@ def events(answer: Reply, chunk_tokens: int, include_usage: bool) -> Iterator[tu
             yield 0, event(index, {"tool_calls": [{"index": 0, **choice.call}]})
         for place in range(0, len(choice.tokens), chunk_tokens):
             tokens = choice.tokens[place : place + chunk_tokens]
+            sent += len(tokens)
             yield len(tokens), event(index, {"content": "".join(tokens)})
         yield 0, event(index, {}, choice.reason)
     if include_usage and answer.usage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -124,8 +124,9 @@ class Service:
         self.stats.streamed += 1
         connection.start_events()
         sent = 0
-        wanted = bool((body.get("stream_options") or {}).get("include_usage"))
-        async for tokens, event in self._paced(answer, wanted):
+        options = body.get("stream_options") or {}
+        wanted, counting = bool(options.get("include_usage")), bool(options.get("continuous_usage_stats"))
+        async for tokens, event in self._paced(events(answer, self._script.chunk_tokens, wanted, counting)):
             connection.send_event(event)
             sent += tokens
             self.stats.completion_tokens += tokens
@@ -137,11 +138,11 @@ class Service:
         connection.end_events()
         self.stats.answered += 1
 
-    async def _paced(self, answer: Reply, include_usage: bool) -> AsyncIterator[tuple[int, bytes]]:
+    async def _paced(self, written: Iterator[tuple[int, bytes]]) -> AsyncIterator[tuple[int, bytes]]:
         """The events at the script's rate, by the clock, so that lateness does not add up."""
         loop, rate = asyncio.get_running_loop(), self._script.rate
         due = loop.time()
-        for tokens, event in events(answer, self._script.chunk_tokens, include_usage):
+        for tokens, event in written:
             if rate and tokens:
                 due += tokens / rate
                 await asyncio.sleep(max(0.0, due - loop.time()))

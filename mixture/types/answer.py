@@ -89,8 +89,9 @@ class ExpertCard:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of an answer as it is written. `index` says which of `n` choices it belongs to; `usage` comes once, with
-    the last chunk that has one, and counts the whole call; `logprobs` holds entries in OpenAI's form.
+    """A piece of an answer as it is written. `index` says which of `n` choices it belongs to; `usage` counts the whole
+    call up to here: it comes with the last chunk and, from upstreams that keep count, with earlier ones too; `logprobs`
+    holds entries in OpenAI's form.
     """
 
     text: str = ""
@@ -100,6 +101,11 @@ class Chunk:
     index: int = 0
     logprobs: tuple[Mapping[str, Any], ...] = ()
     annotations: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def says(self) -> bool:
+        """Whether it is a part of the answer, or its end, and not a count alone."""
+        return bool(self.text or self.tool_calls or self.finish_reason or self.logprobs or self.annotations)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mixture.envelope import Hold, granted
@@ -25,7 +25,8 @@ logger = logging.getLogger("mixture.experts")
 class Metered(Wrapper):
     """Records one `Call` an attempt through `mixture.metering`, also for one that failed or was cancelled.
 
-    Usage that the upstream did not report is estimated and marked. An attempt that failed before its first chunk is
+    Usage that the upstream did not report is estimated and marked; of an attempt that did not come to its end what it
+    reported last counts. An attempt that failed before its first chunk is
     taken to have cost nothing; one that was cancelled or ran out of time is taken to have read its prompt. An exception
     that is none of `mixture.errors` becomes ExpertUnavailable with the code `expert_fault`. Within an envelope the
     attempt is paid for in advance; raises BudgetExceeded, and makes no call, when it can't be. `pace` is what its
@@ -48,7 +49,8 @@ class Metered(Wrapper):
             async with aclosing(chunks(self.inner, query)) as stream:
                 async for chunk in stream:
                     attempt.add(chunk)
-                    yield chunk
+                    if chunk.says:
+                        yield chunk if chunk.usage is None or chunk.finish_reason else replace(chunk, usage=None)
             attempt.outcome = "ok"
         except MixtureError as error:
             attempt.failed(error)
@@ -147,7 +149,7 @@ class _Attempt:
     error: str | None = None
 
     def add(self, chunk: Chunk) -> None:
-        if self.first is None:
+        if self.first is None and chunk.says:
             self.first = time.perf_counter()
         if chunk.usage is not None:
             self.usage = chunk.usage

@@ -39,7 +39,7 @@ class Timed(Wrapper):
                         chunk = await anext(stream, None)
                     if chunk is None:
                         return
-                    if not begun:
+                    if not begun and chunk.says:
                         begun = True
                         if query.stream:
                             alarm.set(None if end is None else end - time.time())

@@ -127,10 +127,13 @@ class Calls:
 
 
 class Reading:
-    """An answer in pieces. The end of each choice is held back until the stream is over, since usage comes after it."""
+    """An answer in pieces. The end of each choice is held back until the stream is over, since usage comes after it.
+    With `counting` each piece carries the tokens so far, where the upstream tells them.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, counting: bool = False) -> None:
         self.done = False
+        self._counting = counting
         self._ends: dict[int, FinishReason] = {}
         self._calls: dict[int, Calls] = {}
         self._usage: Usage | None = None
@@ -144,14 +147,15 @@ class Reading:
         if body.get("error"):
             raise Failed(Reported.read(body))
         self._usage = usage(body) or self._usage
+        counted = self._usage if self._counting else None
         for choice in body.get("choices") or ():
             index = choice.get("index") or 0
             said = choice.get("delta") or {}
             found = said.get("tool_calls")
             calls = self._calls.setdefault(index, Calls()).read(found) if found else ()
             words, entries, notes = text(said), logprobs(choice), tuple(said.get("annotations") or ())
-            if words or calls or entries or notes:
-                yield Chunk(words, calls, index=index, logprobs=entries, annotations=notes)
+            if words or calls or entries or notes or counted:
+                yield Chunk(words, calls, counted, index=index, logprobs=entries, annotations=notes)
             if reason := choice.get("finish_reason"):
                 self._ends[index] = finish_reason(reason)
 

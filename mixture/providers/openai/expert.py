@@ -23,6 +23,10 @@ from mixture.upstream.reading import answer
 ABILITIES: frozenset[Ability] = frozenset({"tools", "json", "n", "stop", "seed", "logprobs"})
 
 
+COUNTING = frozenset({"vllm-server"})
+"""The presets of upstreams that count as they go; others may refuse a field that they don't know."""
+
+
 class Options(Section):
     """What only this provider understands."""
 
@@ -30,6 +34,14 @@ class Options(Section):
     """The catalogue's name of the provider."""
     fields: dict[str, str | None] = Field(default_factory=dict)
     """Fields of the request that this upstream wants under another name, or (null) not at all."""
+    running_usage: bool | None = None
+    """Ask for the tokens so far with every chunk (`stream_options.continuous_usage_stats`), so that a call that is
+    cancelled or breaks off has the upstream's own count. Left out: where the upstream is known to be vLLM."""
+
+    @property
+    def counting(self) -> bool:
+        """Whether running counts are asked for."""
+        return self.preset in COUNTING if self.running_usage is None else self.running_usage
 
 
 class OpenAIExpert:
@@ -38,6 +50,7 @@ class OpenAIExpert:
     def __init__(self, card: ExpertCard, config: ExpertConfig, options: Options) -> None:
         self.card = card
         self._fields = options.fields
+        self._counting = options.counting
         self._connection = Connection(config, "chat/completions", partial(client, config))
 
     def stream(self, query: Query) -> AsyncGenerator[Chunk, None]:
@@ -45,7 +58,8 @@ class OpenAIExpert:
 
         Raises InvalidQuery, RateLimited, ExpertTimeout, ExpertUnavailable and, after the first chunk, StreamBroken.
         """
-        return answer(self._connection, partial(body, query, self.card.model, self._fields), whole, Reading())
+        asked = partial(body, query, self.card.model, self._fields, self._counting)
+        return answer(self._connection, asked, whole, Reading(self._counting))
 
     async def close(self) -> None:
         """Close the client of this event loop."""

@@ -19,8 +19,10 @@ from mixture.types import (
 )
 
 
-def body(query: Query, model: str, fields: Mapping[str, str | None]) -> dict[str, Any]:
-    """The request's body. `fields` gives a field another name, or leaves it out (None), for upstreams that differ."""
+def body(query: Query, model: str, fields: Mapping[str, str | None], counting: bool = False) -> dict[str, Any]:
+    """The request's body. `fields` gives a field another name, or leaves it out (None), for upstreams that differ;
+    `counting` asks for the tokens so far with every chunk, which counts one choice only.
+    """
     made: dict[str, Any] = {
         **query.sampling.extra,
         "model": model,
@@ -36,6 +38,8 @@ def body(query: Query, model: str, fields: Mapping[str, str | None]) -> dict[str
     if query.stream:
         made["stream"] = True
         made["stream_options"] = {"include_usage": True}
+        if counting and query.sampling.n == 1:
+            made["stream_options"]["continuous_usage_stats"] = True
     for name, other in fields.items():
         if name in made:
             value = made.pop(name)
