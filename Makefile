@@ -4,10 +4,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 STAMP := .venv/.installed
 ENGINE ?= .venv-engine
-BENCHMARKS := overhead budget strategies aggregation routing decomposition faults mishaps engine engine_gpu service_times scale cache
+BENCHMARKS := overhead budget strategies aggregation routing decomposition faults mishaps engine engine_gpu service_times scale cache cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-fast test-engine test-gpu lint format constraints clean $(addprefix bench-,$(BENCHMARKS))
+.PHONY: help serve test test-fast test-engine test-gpu test-cluster lint format constraints clean $(addprefix bench-,$(BENCHMARKS))
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test-gpu: $(STAMP) ## Run the tests with an engine on a GPU, where there is one 
 
 test-engine: $(ENGINE)/.installed ## Run the tests with real vLLM engines (ENGINE=.venv-engine is made for them)
 	$(ENGINE)/bin/python -m pytest tests/engine $(ARGS)
+
+test-cluster: $(STAMP) ## Run the tests with several machines (network namespaces: Linux and root)
+	MIXTURE_TEST_CLUSTER=1 $(BIN)/python -m pytest tests/cluster/test_nodes.py $(ARGS)
 
 lint: $(STAMP) ## Ruff, its formatter, and strict types
 	$(BIN)/ruff check .

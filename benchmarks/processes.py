@@ -73,7 +73,7 @@ def command(*words: str) -> list[str]:
 
 @contextmanager
 def started(
-    words: Sequence[str], url: str, key: str = "", environ: Mapping[str, str] | None = None, patience: float = 120
+    words: Sequence[str], url: str, key: str = "", environ: Mapping[str, str] | None = None, patience: float = 300
 ) -> Iterator[Running]:
     """Run `words` until the block ends; it begins when `url` answers. What it starts ends with it.
 

@@ -26,6 +26,8 @@ def for_ray(folder: Path, held: Held, haproxy: bool, environ: Mapping[str, str])
         "SERVE_SOCKET_REUSE_PORT_ENABLED": "1",  # so that ports can be held until Serve opens them
         # Ray drains a gateway for half a minute by default; a server on one machine is stopped faster than that.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        # A proxy that is not ready by then is ended and started anew, which on a busy machine would go on for ever.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",
         # Ray runs its workers at a low priority, for batch work beside a desktop; here they are what clients wait for.
         "RAY_worker_niceness": "0",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",

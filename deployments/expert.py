@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from deployments.documents import Handle, RemoteRetriever
@@ -15,6 +15,9 @@ from mixture.streams import chunks, coalesce, joined
 from mixture.types import NOBODY, Caller, Chunk, EngineLoad, Passage, Query, Retriever
 
 logger = logging.getLogger("mixture.expert")
+
+WINDOW = 0.02
+"""Seconds between two pieces of an answer."""
 
 Batch = list[Chunk | EngineLoad] | list[Chunk] | MixtureError
 """What crosses the process boundary: some chunks, among them now and then an engine's load, or as the last item the
@@ -54,13 +57,15 @@ class HostedExpert:
                 yield batch
 
 
-async def batches(stream: AsyncGenerator[Chunk, None], expert: str) -> AsyncGenerator[Batch, None]:
-    """The chunks of `stream` in batches, the first at once, and text joined within a batch. An error is the last item
-    and not raised: Ray would wrap it, log a traceback, and unpickle in the caller whatever the upstream's library
-    raised. Closing it closes `stream`.
+async def batches(
+    stream: AsyncGenerator[Chunk, None], expert: str, interval: float | Callable[[], float] = WINDOW
+) -> AsyncGenerator[Batch, None]:
+    """The chunks of `stream` in batches, the first at once, then one each `interval` seconds, and text joined within a
+    batch. An error is the last item and not raised: Ray would wrap it, log a traceback, and unpickle in the caller
+    whatever the upstream's library raised. Closing it closes `stream`.
     """
     try:
-        async with aclosing(coalesce(stream)) as made:
+        async with aclosing(coalesce(stream, interval)) as made:
             async for batch in made:
                 yield joined(batch)
     except MixtureError as error:

@@ -170,8 +170,11 @@ def _cancelling() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def coalesce(stream: AsyncGenerator[Chunk, None], interval: float = 0.02) -> AsyncGenerator[list[Chunk], None]:
-    """Batches of chunks: the first at once, then whatever came in each `interval` seconds, the tail without waiting.
+async def coalesce(
+    stream: AsyncGenerator[Chunk, None], interval: float | Callable[[], float] = 0.02
+) -> AsyncGenerator[list[Chunk], None]:
+    """Batches of chunks: the first at once, then whatever came in each `interval` seconds, the tail without waiting. A
+    function is asked for the interval before each batch.
 
     A hop between processes costs about as much for many chunks as for one, so chunks cross it in batches. When the
     reader is slower than the writer, at most `_MOST` chunks are held and the writer waits.
@@ -181,7 +184,7 @@ async def coalesce(stream: AsyncGenerator[Chunk, None], interval: float = 0.02) 
     try:
         while batch := await inbox.take():
             yield batch
-            await inbox.settle(interval)
+            await inbox.settle(interval() if callable(interval) else interval)
         await task
     finally:
         try:

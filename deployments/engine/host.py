@@ -8,16 +8,19 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ray import serve
 
 from deployments.engine.arguments import engine_arguments
 from deployments.engine.scaling import BUSY
-from deployments.expert import Batch, batches
+from deployments.expert import WINDOW, Batch, batches
 from mixture.config import ConfigError, EngineConfig, ExpertConfig
 from mixture.errors import ExpertUnavailable
 from mixture.providers.vllm.adapters import check, rank_of
+from mixture.providers.vllm.shortage import free_memory, shortage
 from mixture.providers.vllm.weights import Weights
 from mixture.types import ExpertCard, Message, Query, Sampling
 
@@ -31,6 +34,10 @@ START_AGAIN = 60.0
 configuration is to blame for is not tried again."""
 REPORT_SECONDS = 0.25
 """Between two reports of the engine's load within one answer; the first comes with the first chunk."""
+PIECES_PER_S = 250
+LONGEST_WINDOW = 0.1
+"""A piece of an answer costs the same on its way to the client whether it holds one token or ten, so a replica sends at
+most so many a second, of all its answers together; each still gets one every so many seconds."""
 NOT_RUNNING = "engine_not_running"
 
 
@@ -64,6 +71,8 @@ class HostedEngine:
             weights = Weights.read(config.model or "")
         except ConfigError as error:
             raise ConfigError(f"experts.{config.name}.{error.message}") from None
+        if weights is not None and (why := shortage(weights, engine, _free() if gpus == 0 else None)) is not None:
+            raise ConfigError(f"experts.{config.name}.engine: {why}")
         fitting = [adapter for adapter in adapters if self._fits(adapter, weights)]
         arguments = engine_arguments(config.model or "", engine, gpus, tuple(map(rank_of, fitting)))
         from deployments.engine.vllm import Engine  # seconds and hundreds of megabytes, in a replica only
@@ -99,7 +108,8 @@ class HostedEngine:
             yield ExpertUnavailable(f"{name} does not run: {why}", code=NOT_RUNNING, expert=name)
             return
         told = 0.0
-        async with aclosing(batches(engine.stream(query, adapter), name)) as made:
+        window = partial(_window, engine)
+        async with aclosing(batches(engine.stream(query, adapter), name, window)) as made:
             async for batch in made:
                 now = time.monotonic()
                 if isinstance(batch, list) and now - told > REPORT_SECONDS:
@@ -128,6 +138,17 @@ class HostedEngine:
     def __del__(self) -> None:
         if (engine := getattr(self, "_engine", None)) is not None:
             engine.close()
+
+
+def _free() -> float | None:
+    """The machine's free memory in bytes, where it says."""
+    place = Path("/proc/meminfo")
+    return free_memory(place.read_text(encoding="utf-8")) if place.exists() else None
+
+
+def _window(engine: Engine) -> float:
+    """Seconds between two pieces of an answer, by the number of answers at work."""
+    return min(max(WINDOW, engine.load.running / PIECES_PER_S), LONGEST_WINDOW)
 
 
 async def _warm(engine: Engine) -> None:

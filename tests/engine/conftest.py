@@ -72,6 +72,7 @@ def engines(models, tmp_path_factory):
                         {"name": "adapted", "provider": "lora", "expert": "tiny", "model": str(models / "adapter")},
                         {"name": "misfit", "provider": "lora", "expert": "tiny", "model": str(models / "misfit")},
                         vllm("absent", models / "nowhere"),
+                        vllm("cramped", models / "tiny", engine={"kv_cache_bytes": 4096}),
                         vllm("gpu", models / "tiny", engine={"gpus": 1}),
                         {"name": "says", "provider": "scripted", "options": {"text": "still here"}},
                     ],

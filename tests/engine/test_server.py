@@ -101,6 +101,7 @@ async def test_two_engines_in_one_answer(sdk):
     [
         ("misfit", "is made for size 128, that of 'tiny' is 64: it belongs to another base"),
         ("absent", "there is no folder"),
+        ("cramped", "4096 bytes are too few for one request"),
         ("gpu", "it needs 1 GPUs and there is none"),
     ],
 )
