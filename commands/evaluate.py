@@ -69,7 +69,7 @@ def evaluate(
     from commands.evaluating import Manner, planned, run
     from commands.verdict import show
     from mixture.config import ConfigError
-    from mixture.errors import InvalidQuery
+    from mixture.errors import MixtureError
     from mixture.evaluation.runner import Terms
 
     try:
@@ -83,7 +83,7 @@ def evaluate(
     except ConfigError as error:
         faults(error, str(config or "configuration"))
         raise typer.Exit(1) from None
-    except InvalidQuery as error:
+    except MixtureError as error:
         err.print(f"[red]{escape(error.message)}[/]", soft_wrap=True)
         raise typer.Exit(1) from None
     except OSError as error:

@@ -46,7 +46,7 @@ def report(
 
       mixture report --ledger --since 2026-01-01
     """
-    from mixture.errors import InvalidQuery
+    from mixture.errors import MixtureError
     from mixture.evaluation.report.page import write
     from mixture.evaluation.report.sources import opened
     from mixture.evaluation.report.summary import summarise
@@ -59,7 +59,7 @@ def report(
         made = summarise(results, baseline=baseline, strong=strong or (), title=title)
         beside = Path() if folder is None else folder if folder.is_dir() else folder.parent
         page = write(made, to or beside / "report")
-    except InvalidQuery as error:
+    except MixtureError as error:
         err.print(f"[red]{escape(error.message)}[/]", soft_wrap=True)
         raise typer.Exit(1) from None
     for said in made.statements:

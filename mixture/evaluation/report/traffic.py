@@ -73,4 +73,11 @@ def _row(place: int, calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "latency_s": max(ends) - calls[0]["at"],
         "prompt_tokens": sum(call["prompt_tokens"] for call in calls),
         "completion_tokens": sum(call["completion_tokens"] for call in calls),
+        "proposals": [_call(call) for call in calls] if len(calls) > 1 else None,
     }
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    """One of several calls: a ledger has no texts."""
+    kept = {name: call[name] for name in ("expert", "cost_usd", "prompt_tokens", "completion_tokens")}
+    return {**kept, "latency_s": call["latency_ms"] / 1e3}

@@ -11,7 +11,10 @@ from mixture.evaluation.results import load
 
 CONFIG = """
 experts:
-  - {name: right, provider: scripted, price: {input: 1, output: 1}, options: {text: {"1": "It is 1", "2": "It is 2"}}}
+  - name: right
+    provider: scripted
+    price: {input: 1, output: 1}
+    options: {text: {", 1": "It is 1", ", 2": "It is 2"}}
   - {name: ones, provider: scripted, price: {input: 1, output: 1}, options: {text: "1"}}
 """
 
