@@ -7,6 +7,7 @@ import math
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from deployments.http.connection import Send
 from deployments.http.exchange import EXCHANGE, Exchange, HeaderList, report_headers
@@ -74,6 +75,8 @@ def add_error_responses(app: FastAPI) -> None:
         exchange: Exchange = request.scope[EXCHANGE]
         status, headers = getattr(error, "status_code", 404), dict(getattr(error, "headers", None) or {})
         detail = getattr(error, "detail", "Not Found")
+        if status == 405:
+            headers["Allow"] = ", ".join(sorted(_methods(request)))
         words = f"{exchange.method} {shown(exchange.path, 128)}: {detail}; see /docs for what there is"
         exchange.error = "not_found" if status == 404 else "method_not_allowed"
         body = exchange.encode_error(_RoutingError(words, code=exchange.error), exchange.id)
@@ -81,6 +84,13 @@ def add_error_responses(app: FastAPI) -> None:
 
     app.add_exception_handler(MixtureError, ours)
     app.add_exception_handler(HTTPException, routing)
+
+
+def _methods(request: Request) -> set[str]:
+    """Every method that there is at this path; Starlette names those of the first route only."""
+    path = request.scope["path"]
+    routes = (route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path))
+    return {method for route in routes for method in route.methods or ()}
 
 
 class _RoutingError(MixtureError):
