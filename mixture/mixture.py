@@ -127,10 +127,9 @@ class Mixture:
         work = partial(self._run, target, query, panel, wanted)
         return Request(work, trace, self.cache, ask, request_id=query.request_id, exposes=exposes)
 
-    @property
-    def moment(self) -> bytes:
-        """The state of what answers depend on and what may change while this runs: same bytes, same state."""
-        return self.cache.epoch
+    def moment(self, caller: Caller) -> bytes:
+        """What answers to `caller` depend on and what may change while this runs: the same bytes, the same state."""
+        return self.cache.epoch + (b"d" if self._grounding.held(caller) else b"")
 
     async def estimate(
         self, asked: Asked, model: str = "auto", wishes: Wishes = NO_WISHES, *, trace: Trace | None = None

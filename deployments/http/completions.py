@@ -84,7 +84,8 @@ class Completions:
         body = await read_body(receive, exchange.headers.get(b"content-length"), self._server.max_body_bytes)
         replays, digest = self._replays, b""
         if replays is not None and self._mixture.unlimited(exchange.trace.caller):
-            digest = digest_of(exchange.trace.caller.id, self._wire.name, self._mixture.moment, body)
+            caller = exchange.trace.caller
+            digest = digest_of(caller.id, self._wire.name, self._mixture.moment(caller), body)
             replay = replays.find(digest)
             if replay is not None:
                 await self._replay(exchange, replay, send)

@@ -78,7 +78,11 @@ class Grounding:
 
     def draws(self, wanted: Retrieval, caller: Caller) -> bool:
         """Whether a request of `caller` may draw on documents, as far as it is known without looking."""
-        return wanted.when == "always" or (wanted.when == "auto" and self._holders.get(caller.id, (0.0, False))[1])
+        return wanted.when == "always" or (wanted.when == "auto" and self.held(caller))
+
+    def held(self, caller: Caller) -> bool:
+        """Whether there were documents for `caller` when that was last asked."""
+        return self._holders.get(caller.id, (0.0, False))[1]
 
     async def _found(self, query: Query, wanted: Retrieval) -> Sequence[Passage]:
         caller = query.caller or LOCAL

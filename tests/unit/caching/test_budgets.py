@@ -6,7 +6,7 @@ from mixture import Mixture
 from mixture.config import LiveConfig
 from mixture.models import Wishes
 from mixture.trace import Trace
-from mixture.types import Limits, Message, Query, Sampling
+from mixture.types import LOCAL, Limits, Message, Query, Sampling
 
 ASK = Query((Message("user", "What is six times seven?"),), sampling=Sampling(temperature=0))
 
@@ -55,10 +55,10 @@ async def test_what_is_left_of_a_budget_makes_no_other_request():
 async def test_a_server_that_is_set_anew_answers_anew():
     expert = {"name": "a", "provider": "scripted", "price": {"input": 1, "output": 2}, "options": {"text": ["x", "y"]}}
     mixture = Mixture.from_config({"experts": [expert]})
-    before = mixture.moment
+    before = mixture.moment(LOCAL)
     assert await asked(mixture, 0.5) == ("miss", 1)
     mixture.reconfigure(LiveConfig(experts={"a": {"price": {"input": 3, "output": 4}}}))
-    assert mixture.moment != before
+    assert mixture.moment(LOCAL) != before
     assert await asked(mixture, 0.5) == ("miss", 1)
     mixture.reconfigure(LiveConfig())
-    assert (mixture.moment, await asked(mixture, 0.5)) == (before, ("hit", 0))
+    assert (mixture.moment(LOCAL), await asked(mixture, 0.5)) == (before, ("hit", 0))
