@@ -34,6 +34,8 @@ WORDS = "one two three four five six seven eight nine ten"
 RATE = 10
 """Words a second: an answer takes a second, so that what dies has answers at work."""
 MODELS = ("words", "either")
+BEGIN_SECONDS, ANSWER_SECONDS = 8, 20
+"""The experts' time limits. They are what ends a call to a machine that vanished without closing its connections."""
 
 
 def schema(key: str, text: str = WORDS) -> dict[str, Any]:
@@ -41,7 +43,8 @@ def schema(key: str, text: str = WORDS) -> dict[str, Any]:
 
     def expert(name: str, said: str) -> dict[str, Any]:
         options = {"text": said, "rate": RATE}
-        return {"name": name, "provider": "scripted", "hosted": True, "options": options, "num_retries": 1}
+        own = {"provider": "scripted", "hosted": True, "options": options}
+        return {"name": name, **own, "num_retries": 1, "timeout": ANSWER_SECONDS, "first_token_timeout": BEGIN_SECONDS}
 
     either = {"strategy": "cascade", "experts": ["words", "spare"], "fallback_order": ["words", "spare"]}
     args = {

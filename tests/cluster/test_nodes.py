@@ -32,5 +32,7 @@ def test_no_request_hangs_and_those_that_had_not_begun_go_elsewhere(stage, name)
     counts = suffered(stage, name)
     print(name, dict(counts))
     assert counts["answered"] >= 2 * CLIENTS
-    assert counts["hung"] == counts["malformed"] == counts["refused"] == 0
+    assert counts["hung"] == counts["malformed"] == 0
     assert counts["cut"] <= (CLIENTS if name in DYING else 0)
+    # Calls to a machine that vanished end when their time is over, of which an answer that is not streamed has one.
+    assert counts["refused"] <= (CLIENTS if name in DYING else 0)
