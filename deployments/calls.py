@@ -19,9 +19,10 @@ async def called(what: str, call: Any, kind: type[MixtureError] = Overloaded) ->
         if is_ours(error):
             call.cancel()  # nobody waits for it any more
             raise
-        cause = getattr(error, "cause", None)  # what was raised there; around it Ray puts a traceback
-        if isinstance(cause, MixtureError):
-            raise cause from None
+        # What was raised there comes as it is over gRPC; elsewhere Ray puts an exception with a traceback around it.
+        raised = getattr(error, "cause", None) or error
+        if isinstance(raised, MixtureError):
+            raise raised from None
         logger.warning("the %s failed: %s", what, type(error).__name__)
         raise kind(f"the {what} is not available at the moment", retry_after=1.0) from None
 
