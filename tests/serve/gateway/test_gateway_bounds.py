@@ -20,6 +20,7 @@ QUESTION = [{"role": "user", "content": "2 + 3 * 7 - 1 ="}]
 ON_THE_WAY = 3
 """Tokens that an upstream may have sent and nobody read when its call was stopped."""
 PRICE = {"input": 1, "output": 10}
+COUNTED = {"tokenizer": "characters"}
 
 
 @asynccontextmanager
@@ -30,7 +31,7 @@ async def server(
     async with AsyncExitStack() as stack:
         made = {name: stack.enter_context(StandIn(**options)) for name, options in upstreams.items()}
         experts = [
-            {"name": name, "provider": "openai", "base_url": up.base_url, "api_key": "none", "price": PRICE}
+            {"name": name, "provider": "openai", "base_url": up.base_url, "api_key": "none", "price": PRICE, **COUNTED}
             for name, up in made.items()
         ]
         defaults = {"num_retries": 0}
