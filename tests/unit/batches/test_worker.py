@@ -32,10 +32,11 @@ def started(tmp_path, rows):
 
 
 class Upstream:
-    """Answers with the number that was sent; refuses odd ones where told to."""
+    """Answers with the number that was sent; refuses odd ones where told to, and answers `most_answers` at most."""
 
-    def __init__(self, refuses=False):
+    def __init__(self, refuses=False, most_answers=None):
         self.asked, self.callers, self.most, self.running, self.refuses = [], set(), 0, 0, refuses
+        self.most_answers = most_answers
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -45,6 +46,8 @@ class Upstream:
         self.asked.append(body["n"])
         self.callers.add(caller)
         try:
+            if self.most_answers is not None and len(self.asked) > self.most_answers:
+                await asyncio.Event().wait()
             await self.gate.wait()
             await asyncio.sleep(0)
         finally:
@@ -87,9 +90,8 @@ async def test_every_request_is_answered_once_and_sorted_by_how_it_went(tmp_path
 
 async def test_what_was_left_is_taken_up_and_a_line_cut_off_is_asked_again(tmp_path):
     batches, batch = started(tmp_path, [line(number) for number in range(20)])
-    first = Upstream()
-    await worked(batches, first, lambda: len(first.asked) >= 8, concurrency=2)
-    output = batches.place(batch) / "output.jsonl"
+    first, output = Upstream(most_answers=8), batches.place(batch) / "output.jsonl"
+    await worked(batches, first, lambda: output.exists() and output.read_bytes().count(b"\n") == 8, concurrency=2)
     data = output.read_bytes()
     kept = [json.loads(row)["custom_id"] for row in data.splitlines()]
     output.write_bytes(data[:-5])
