@@ -19,11 +19,12 @@ EXPERTS = [
 
 def told(folder):
     frame = pd.read_parquet(folder / "results").drop(columns=["timestamp", "latency_s", "proposals"])
+    frame["asked"] = frame["asked"].map(sorted)  # of experts that are asked at once any may be the first to answer
     return frame.sort_values(["arm", "position"]).reset_index(drop=True)
 
 
 def test_processes_of_ray_data_that_ask_a_graph_come_to_the_same_results(tmp_path):
-    lines = [json.dumps({"question": f"{number}: {word}?", "answer": answer}) for number in range(220)
+    lines = [json.dumps({"question": f"{number}: {word}?", "answer": answer}) for number in range(60)
              for word, answer in (("one", "1"), ("two", "2"))]  # fmt: skip
     (tmp_path / "data.jsonl").write_text("\n".join([*lines, "{broken"]))
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({"experts": EXPERTS}))
@@ -45,6 +46,6 @@ def test_processes_of_ray_data_that_ask_a_graph_come_to_the_same_results(tmp_pat
         said[name] = done.stdout
         assert "1 rows can't be asked" in done.stderr
     here, there = told(tmp_path / "here"), told(tmp_path / "there")
-    assert len(here) == 440 * 3
+    assert len(here) == 120 * 3
     pd.testing.assert_frame_equal(here, there, check_dtype=False)
     assert "five scores less than right" in said["there"]

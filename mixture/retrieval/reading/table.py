@@ -10,6 +10,8 @@ from mixture.retrieval.reading.unreadable import Unreadable
 
 SAMPLE = 8_192
 """Characters by which it is told what separates the values."""
+LONGEST_VALUE = 131_072
+"""Characters of one value; a file with longer ones is no table for people."""
 
 
 def read(data: bytes, most: int) -> str:
@@ -19,6 +21,7 @@ def read(data: bytes, most: int) -> str:
         dialect: type[csv.Dialect] | str = csv.Sniffer().sniff(text[:SAMPLE], ",;\t|")
     except csv.Error:
         dialect = "excel"
+    csv.field_size_limit(LONGEST_VALUE)  # it is one for the whole process: whoever reads a table says what holds
     rows = csv.reader(text.splitlines(), dialect)
     try:
         names = [" ".join(name.split()) for name in next(rows, [])]

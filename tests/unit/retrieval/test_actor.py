@@ -8,13 +8,14 @@ import pytest
 from actors.retrieval import RetrievalActor
 from mixture.config import ConfigError, DocumentsConfig
 from mixture.embedding import DIMENSIONS
+from mixture.types import LOCAL
 
 
 async def test_it_embeds_and_finds_and_its_answers_cross_processes(tmp_path: Path) -> None:
     (tmp_path / "tea.txt").write_text("Green tea is steeped for two minutes. Black tea takes four.")
     actor = RetrievalActor(DocumentsConfig(paths=(str(tmp_path),)))
     assert await actor.ready()
-    [found] = pickle.loads(pickle.dumps(await actor.retrieve("How long does green tea take?", 1)))
+    [found] = pickle.loads(pickle.dumps(await actor.retrieve("How long does green tea take?", 1, LOCAL)))
     assert found.text == "Green tea is steeped for two minutes."
     assert [len(vector) for vector in await actor.embed(["a", "b"])] == [DIMENSIONS, DIMENSIONS]
 
