@@ -6,6 +6,7 @@ import json
 import subprocess
 
 import pandas as pd
+import pytest
 import yaml
 
 from tests.serve.real import MIXTURE, environment
@@ -23,6 +24,7 @@ def told(folder):
     return frame.sort_values(["arm", "position"]).reset_index(drop=True)
 
 
+@pytest.mark.timeout(600)
 def test_processes_of_ray_data_that_ask_a_graph_come_to_the_same_results(tmp_path):
     lines = [json.dumps({"question": f"{number}: {word}?", "answer": answer}) for number in range(60)
              for word, answer in (("one", "1"), ("two", "2"))]  # fmt: skip
@@ -39,7 +41,7 @@ def test_processes_of_ray_data_that_ask_a_graph_come_to_the_same_results(tmp_pat
             env=environ,
             capture_output=True,
             text=True,
-            timeout=170,
+            timeout=280,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
