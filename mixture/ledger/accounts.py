@@ -60,11 +60,12 @@ class Account:
         """What could be spent at most, once everything that is held came back."""
         return self.left - self.spent
 
-    def asked(self) -> float:
-        """What those who wait lack, for which the ledger is asked now."""
+    def asked(self) -> tuple[float, float]:
+        """What those who wait lack, for which the ledger is asked now, and what the one who needs least does."""
         for one in self._waiting:
             one.asked = True
-        return max(0.0, sum(one.amount for one in self._waiting) - max(0.0, self.free))
+        amounts, free = [one.amount for one in self._waiting], max(0.0, self.free)
+        return max(0.0, sum(amounts) - free), max(0.0, min(amounts, default=0.0) - free)
 
     @property
     def active(self) -> bool:
@@ -75,7 +76,7 @@ class Account:
         """Hold `amount` back, waiting for money that is held by others if need be. Raises BudgetExceeded when there is
         not so much, or none came back in time; Overloaded when the ledger can't be asked.
         """
-        self._used = time.monotonic()
+        began = self._used = time.monotonic()
         if amount <= self.free + ROUNDING and not self._waiting:
             self.held += amount
             return
@@ -88,7 +89,7 @@ class Account:
             async with asyncio.timeout(self._patience):
                 await one.future
         except TimeoutError:
-            if self._known < self._used:
+            if self._known < began:
                 raise Overloaded("the ledger can't be asked for the key's budget", code="ledger") from None
             raise self._refusal(amount) from None
         except asyncio.CancelledError:
@@ -124,8 +125,10 @@ class Account:
                 self._end(one, self._refusal(one.amount))
 
     def give_back(self) -> None:
-        """Keep no more than is held and spent, when it is not in use."""
-        if not self.active:
+        """Keep no more than is held and spent, when it is not in use, or too little for any of those who wait: gateways
+        that each kept such a part would wait for one another.
+        """
+        if not self.active or self._waiting:
             self.lease -= max(0.0, self.free)
 
     def _comes_back(self) -> bool:

@@ -190,16 +190,16 @@ class Recorder:
     def _told_now(self) -> Told:
         entries = tuple(self._pending[:MOST])
         sums, leases = _sums(entries), dict[str, float]()
-        wants: dict[str, float] = {}
+        wants, least = dict[str, float](), dict[str, float]()
         for caller, account in self._accounts.items():
             account.give_back()
             rest = account.lease - sums.get(caller, 0.0)
             if self._told.get(caller) != rest and (rest or caller in self._told or account.lease):
                 leases[caller] = rest
             if account.active:
-                wants[caller] = account.asked()
+                wants[caller], least[caller] = account.asked()
         paces = self.paces.asked(time.time())
-        return Told(self._name, next(self._reports), entries, leases, wants, paces, version=self._version)
+        return Told(self._name, next(self._reports), entries, leases, wants, paces, version=self._version, least=least)
 
     def _answered(self, told: Told, answer: Answered) -> None:
         del self._pending[: len(told.entries)]

@@ -70,8 +70,8 @@ class Pace:
 @dataclass(frozen=True, slots=True)
 class Told:
     """A report of a gateway: calls to be entered, and of each budgeted caller what it holds of the money once these
-    calls are entered (`leases`) and how much more it asks for (`wants`). `over` says that the gateway is gone.
-    `version` is that of the keys it knows.
+    calls are entered (`leases`), how much more it asks for (`wants`), and below what it can do nothing with it
+    (`least`; nothing is granted then). `over` says that the gateway is gone. `version` is that of the keys it knows.
     """
 
     holder: str
@@ -82,6 +82,7 @@ class Told:
     paces: Mapping[str, Pace] = field(default_factory=dict)
     over: bool = False
     version: str | None = None
+    least: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

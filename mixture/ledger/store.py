@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mixture.envelope import ROUNDING
 from mixture.ledger.entries import UNKNOWN, Entry
 from mixture.ledger.keys import budget_of, version
 from mixture.ledger.reports import Grant, Limits, Told
@@ -44,7 +45,10 @@ def enter(engine: Engine, told: Told) -> tuple[Mapping[str, Grant], str]:
         _booked(connection, told.entries)
         if _is_next(connection, told, now):
             _leased(connection, told)
-        grants = {caller: _granted(connection, told.holder, caller, usd, now) for caller, usd in told.wants.items()}
+        grants = {
+            caller: _granted(connection, told.holder, caller, usd, told.least.get(caller, 0.0), now)
+            for caller, usd in told.wants.items()
+        }
         return grants, version(connection)
 
 
@@ -98,8 +102,8 @@ def _leased(connection: Connection, told: Told) -> None:
         _upsert(connection, LEASES, {"holder": told.holder, "caller": caller}, {"usd": max(0.0, usd)})
 
 
-def _granted(connection: Connection, holder: str, caller: str, wanted: float, now: float) -> Grant:
-    """Lease more of a budget, as far as it goes."""
+def _granted(connection: Connection, holder: str, caller: str, wanted: float, least: float, now: float) -> Grant:
+    """Lease more of a budget, as far as it goes; nothing where that is less than `least`."""
     limits = _locked(connection, caller)
     if limits is None:
         return Grant(0.0, 0.0, 0.0, "the key was revoked")
@@ -110,6 +114,7 @@ def _granted(connection: Connection, holder: str, caller: str, wanted: float, no
     held = {row.holder: row.usd for row in connection.execute(select(LEASES).where(LEASES.c.caller == caller))}
     free = left - sum(held.values())
     usd = max(0.0, min(free, max(wanted, free / SHARE)))
+    usd = usd if usd + ROUNDING >= least else 0.0
     own = held.get(holder, 0.0)
     if usd:
         _upsert(connection, LEASES, {"holder": holder, "caller": caller}, {"usd": own + usd})

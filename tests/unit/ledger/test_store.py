@@ -58,6 +58,16 @@ def test_a_budget_is_leased_to_its_end_and_no_further(engine):
     assert again[key.id].left == pytest.approx(0.9)
 
 
+def test_a_part_that_serves_nobody_is_not_leased(engine):
+    _, key = keys.create(engine, "k", limits=Limits(usd_per_day=1.0))
+    store.enter(engine, Told("one", 1, wants={key.id: 0.6}))
+    two, _ = store.enter(engine, Told("two", 1, wants={key.id: 1.2}, least={key.id: 0.6}))
+    assert (two[key.id].usd, two[key.id].elsewhere) == (0.0, pytest.approx(0.6))
+    store.enter(engine, Told("one", 2, (entry(1, key.id, 0.1),), leases={key.id: 0.0}))
+    again, _ = store.enter(engine, Told("two", 2, wants={key.id: 1.2}, least={key.id: 0.6}))
+    assert again[key.id].usd == pytest.approx(0.9)
+
+
 def test_a_report_that_comes_late_takes_nothing_back(engine):
     _, key = keys.create(engine, "k", limits=Limits(usd_total=1.0))
     store.enter(engine, Told("one", 5, wants={key.id: 0.5}))
