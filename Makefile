@@ -4,7 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 STAMP := .venv/.installed
 ENGINE ?= .venv-engine
-BENCHMARKS := overhead budget strategies aggregation routing decomposition faults mishaps engine engine_gpu service_times scale cache cluster
+BENCHMARKS := overhead budget strategies aggregation routing decomposition faults mishaps engine engine_gpu service_times scale cache cluster \
+	retrieval zeroeval small_models batch
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-fast test-engine test-gpu test-cluster lint format constraints clean $(addprefix bench-,$(BENCHMARKS))

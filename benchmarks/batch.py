@@ -155,17 +155,9 @@ def killed(folder: Path, size: int, kills: int, seed: int) -> Mapping[str, Any]:
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run(words(file, folder / "whole", "--config", str(path), "--concurrency", "8"), check=True, **quiet)
-    chance, done, asked = random.Random(seed), 0, []
-    while True:
-        process = subprocess.Popen(words(file, folder / "killed", "--config", str(path), "--concurrency", "8"), **quiet)
-        if done < kills:
-            _begun(folder / "killed" / "journal", process)
-            time.sleep(chance.uniform(0, 2 * size * LATENCY / 8 / kills))
-            process.send_signal(signal.SIGKILL)
-        if process.wait() == 0:
-            break
+    chance, done = random.Random(seed), 0
+    while not _ended(folder, path, file, chance.uniform(0, 1.5 * size * LATENCY / 8 / kills) if done < kills else None):
         done += 1
-        asked.append(_lines(folder / "killed" / "journal"))
         progress(f"killed {done} times")
     whole, again = told(folder / "whole"), told(folder / "killed")
     return {
@@ -176,14 +168,26 @@ def killed(folder: Path, size: int, kills: int, seed: int) -> Mapping[str, Any]:
     }
 
 
+def _ended(folder: Path, path: Path, file: Path, kill_after: float | None) -> bool:
+    """Whether a run came to its end before it was killed, so many seconds after its first answer.
+
+    Raises RuntimeError when it ended by itself with an error.
+    """
+    asked = words(file, folder / "killed", "--config", str(path), "--concurrency", "8")
+    process = subprocess.Popen(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if kill_after is not None:
+        _begun(folder / "killed" / "journal", process)
+        time.sleep(kill_after)
+        process.send_signal(signal.SIGKILL)
+    if (code := process.wait()) not in (0, -signal.SIGKILL):
+        raise RuntimeError(f"a run ended with {code}: {' '.join(asked)}")
+    return code == 0
+
+
 def _begun(journals: Path, process: subprocess.Popen[bytes]) -> None:
     """Wait until a run asks."""
     while process.poll() is None and not any(file.stat().st_size for file in journals.glob(f"{process.pid}-*.jsonl")):
         time.sleep(0.02)
-
-
-def _lines(journals: Path) -> int:
-    return sum(file.read_bytes().count(b"\n") for file in journals.glob("*.jsonl"))
 
 
 def main() -> None:

@@ -101,9 +101,12 @@ def configuration(model: Path) -> dict[str, Any]:
     return {"experts": [{"name": MODEL, "provider": "vllm", "model": str(model), "engine": engine}]}
 
 
-def answering(server: Running) -> None:
-    """Wait until a server gives an answer."""
+def answering(server: Running, patience: float = 120) -> None:
+    """Wait until a server gives an answer. Raises RuntimeError when it gives none for so many seconds."""
+    deadline = time.monotonic() + patience
     while not asyncio.run(measure(server, MODEL, 1, 1, {"max_tokens": 4, "ignore_eos": True})).ttft_ms:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{server.url} gives no answer")
         time.sleep(0.5)
 
 
