@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 
@@ -27,9 +28,11 @@ class RetrievalActor:
         self._own = LocalRetriever(lambda: load(documents.paths), self._embedder)
         self._library = library(documents, os.environ)
         self._quotes = Quotes(self._library, self._own, self._embedder)
+        self._upkeep: asyncio.Task[None] | None = None
 
     async def ready(self) -> bool:
         """Load the model and build the index. Raises ConfigError when the documents can't be read."""
+        self._keep_up()
         await self._embedder.ready()
         await self._own.ready()
         return True
@@ -50,6 +53,7 @@ class RetrievalActor:
         self, caller: Caller, collection: str, documents: Sequence[Submission], private: bool | None = None
     ) -> Sequence[Entry]:
         """Keep documents."""
+        self._keep_up()
         return await self._library.add(caller, collection, documents, private)
 
     async def kept(self, caller: Caller, collection: str | None = None) -> Sequence[Kept]:
@@ -58,8 +62,14 @@ class RetrievalActor:
 
     async def delete(self, caller: Caller, collection: str, document: str) -> Entry:
         """Delete a document."""
+        self._keep_up()
         return await self._library.delete(caller, collection, document)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """See `mixture.types.Embedder`."""
         return await self._embedder.embed(texts)
+
+    def _keep_up(self) -> None:
+        """Have the index kept in order, from the first call on: only then there is a loop to do it in."""
+        if self._upkeep is None or self._upkeep.done():
+            self._upkeep = asyncio.create_task(self._library.follow())

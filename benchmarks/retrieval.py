@@ -40,6 +40,7 @@ from mixture.retrieval.library import Library
 from mixture.retrieval.rows import Prepared, worded
 from mixture.retrieval.splitting import Document, Span, sentences
 from mixture.retrieval.store import Store
+from mixture.retrieval.tidying import tidied
 from mixture.types import LOCAL
 
 FILES = ("scifact_corpus.parquet", "scifact_queries.parquet", "scifact_qrels.parquet")
@@ -98,7 +99,7 @@ async def filled(store: Store, name: str, spans: Sequence[Span], vectors: Vector
     documents = [Prepared(span.source, "benchmark", (span,)) for span in spans]
     for start in range(0, len(documents), 1_000):
         await store.put(PLACE, documents[start : start + 1_000], vectors[start : start + 1_000])
-    await store.optimize(PLACE)
+    await tidied(store, PLACE)
 
 
 async def rankings(store: Store, name: str, claims: Sequence[Claim], vectors: Vectors) -> dict[str, list[list[str]]]:

@@ -99,6 +99,7 @@ def _ingested(
     from mixture.retrieval.access import SHARED, Place
     from mixture.retrieval.ingesting import files, in_this_process, ingest
     from mixture.retrieval.library import library
+    from mixture.retrieval.upkeep import Upkeep
 
     found = list(files(paths))
     processes = (os.cpu_count() or 1) if workers is None and len(found) >= MANY else workers or 0
@@ -109,7 +110,7 @@ def _ingested(
         with _making(processes, intake.encoder, intake.most) as make, _progress(len(found)) as told:
             done = await ingest(intake, found, make or in_this_process(intake), told)
         if done.passages or done.counts["deleted"]:
-            await intake.store.optimize(place)
+            await Upkeep(intake.store).ordered(place)
         return done
 
     return asyncio.run(run())

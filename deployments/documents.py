@@ -60,6 +60,9 @@ class RemoteDocuments:
         gone: Entry = await self._asked(self._handle.delete.remote(caller, collection, document))
         return gone
 
+    async def follow(self) -> None:
+        """The process with the index keeps it in order."""
+
     async def _asked(self, call: Any) -> Any:
         return await called("documents' index", call, IndexUnavailable)
 

@@ -138,7 +138,7 @@ def create_app(
 
     load = _counted(mixture, server)
     endpoints = _endpoints(mixture, embedder, server, desk)
-    works = [mixture.warm, desk.follow, mixture.follow, mixture.cache.follow, metrics.follow]
+    works = [mixture.warm, desk.follow, mixture.follow, mixture.cache.follow, metrics.follow, mixture.documents.follow]
     if batches is not None:
         works.append(Worker(batches, mixture.config.batches, Asking(endpoints), lambda: load.share).run)
     living = partial(_living, information=information, mixture=mixture, works=works, log=log)

@@ -116,3 +116,7 @@ class DocumentHost(Protocol):
     async def delete(self, caller: Caller, collection: str, document: str) -> Entry:
         """Delete a document. Raises UnknownCollection, UnknownDocument, and Forbidden as `add`."""
         ...
+
+    async def follow(self) -> None:
+        """Keep the index in order on its disk, until cancelled; returns where another process does that."""
+        ...

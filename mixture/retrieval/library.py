@@ -13,6 +13,7 @@ from mixture.retrieval.hybrid import Asked, Found, Rerank, hybrid
 from mixture.retrieval.intake import Intake
 from mixture.retrieval.reranking import cross_encoder
 from mixture.retrieval.store import Store
+from mixture.retrieval.upkeep import Upkeep
 from mixture.types import Caller, Embedder, Passage
 
 
@@ -44,6 +45,7 @@ class Library:
         self._rerank = rerank
         self._abouts: dict[Place, _About] = {}
         self.store = Store(config.uri or "documents", config.storage)
+        self.upkeep = Upkeep(self.store)
 
     async def search(self, search: Search) -> list[Passage]:
         """See `DocumentHost.search`."""
@@ -68,7 +70,10 @@ class Library:
         """See `DocumentHost.add`."""
         place = written(collection, caller, self._config, await self.store.places())
         intake = await self.intake(place, private)
-        return await intake.add(documents)
+        try:
+            return await intake.add(documents)
+        finally:
+            self.upkeep.touched(place)
 
     async def intake(self, place: Place, private: bool | None = None, name: str | None = None) -> Intake:
         """What takes documents into the collection, which is made, with the encoder `name`, when it is not there."""
@@ -97,7 +102,12 @@ class Library:
         if place not in await self.store.places() or not await self.store.digests(place, [document]):
             raise UnknownDocument(f"the collection {collection!r} has no document {document!r}", param="document")
         await self.store.delete(place, [document])
+        self.upkeep.touched(place)
         return Entry(document, "deleted")
+
+    async def follow(self) -> None:
+        """See `DocumentHost.follow`."""
+        await self.upkeep.run()
 
     async def _places(self, caller: Caller, names: Sequence[str] | None) -> list[Place]:
         """Where `caller` may search. Raises UnknownCollection for a name that is nothing to it."""

@@ -30,10 +30,6 @@ logger = logging.getLogger("mixture.retrieval")
 
 COLUMNS = ("id", "document", "heading", "text", "offset", "vector")
 """What a search reads of a passage."""
-LARGE = 20_000
-"""Passages from which on vectors have an index: below it, comparing with every one of them takes a few milliseconds."""
-OLD = timedelta(hours=1)
-"""How long deleted and replaced passages stay on the disk for readers that began before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +59,27 @@ class Store:
         """Every collection that is there. Raises IndexUnavailable."""
         if self._folder is not None and not self._folder.is_dir():
             return []
-        async with _told():
+        async with told():
             names = (await (await self._opened()).list_tables()).tables
         return [place for name in names if (place := place_of(name)) is not None]
 
     async def about(self, place: Place) -> dict[str, str]:
         """What was said of the collection when it was made. Raises IndexUnavailable."""
-        async with _told():
-            schema = await (await self._table(place)).schema()
+        async with told():
+            schema = await (await self.table(place)).schema()
         return {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
 
     async def make(self, place: Place, dimensions: int, about: Mapping[str, str]) -> None:
         """Make the collection where there is none of this name."""
-        async with self._writing(place), _told():
+        async with self.writing(place), told():
             database = await self._opened()
             if place not in await self.places():
                 await database.create_table(place.table, schema=schema_of(dimensions, about))
 
     async def put(self, place: Place, documents: Sequence[Prepared], vectors: Any) -> None:
         """Replace the passages of `documents`; `vectors` holds one a passage, in order. In one commit."""
-        async with self._writing(place), _told():
-            table = await self._table(place)
+        async with self.writing(place), told():
+            table = await self.table(place)
             rows = table_of(documents, vectors, await table.schema())
             merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
             own = among("document", (document.id for document in documents))
@@ -95,19 +91,13 @@ class Store:
 
     async def delete(self, place: Place, documents: Iterable[str]) -> None:
         """Delete the passages of `documents`, given by their ids."""
-        async with self._writing(place), _told():
-            await (await self._table(place)).delete(among("document", documents))
-
-    async def drop(self, place: Place) -> None:
-        """Delete the whole collection."""
-        async with self._writing(place), _told():
-            self._tables.pop(place, None)
-            await (await self._opened()).drop_table(place.table, ignore_missing=True)
+        async with self.writing(place), told():
+            await (await self.table(place)).delete(among("document", documents))
 
     async def digests(self, place: Place, documents: Iterable[str] | None = None) -> dict[str, str]:
         """The digest of each document (None: of all), by its id."""
-        async with _told():
-            query = (await self._table(place)).query().select(["document", "digest"])
+        async with told():
+            query = (await self.table(place)).query().select(["document", "digest"])
             if documents is not None:
                 query = query.where(among("document", documents))
             found = await query.to_arrow()
@@ -115,48 +105,45 @@ class Store:
 
     async def documents(self, place: Place) -> list[tuple[str, int, dict[str, Any]]]:
         """Each document's id, how many passages it has, and its metadata; in the order of their ids."""
-        async with _told():
-            found = await (await self._table(place)).query().select(["document", "metadata"]).to_arrow()
+        async with told():
+            found = await (await self.table(place)).query().select(["document", "metadata"]).to_arrow()
         names = found["document"].to_pylist()
         metadata = dict(zip(names, found["metadata"].to_pylist(), strict=True))
         return [(name, count, json.loads(metadata[name])) for name, count in sorted(Counter(names).items())]
 
     async def count(self, place: Place) -> int:
         """How many passages there are."""
-        async with _told():
-            return int(await (await self._table(place)).count_rows())
+        async with told():
+            return int(await (await self.table(place)).count_rows())
 
     async def nearest(self, place: Place, vector: Sequence[float], k: int, wanted: Filter) -> list[Hit]:
         """The `k` passages whose vectors are nearest to `vector`, of those with the metadata `wanted`."""
-        async with _told():
-            query = (await self._table(place)).query().nearest_to(vector).distance_type("cosine")
+        async with told():
+            query = (await self.table(place)).query().nearest_to(vector).distance_type("cosine")
             return await _hits(query.nprobes(40).refine_factor(4), k, wanted)
 
     async def matching(self, place: Place, text: str, k: int, wanted: Filter) -> list[Hit]:
         """The `k` passages that match `text` best by their words (BM25), of those with the metadata `wanted`."""
-        async with _told():
-            table = await self._table(place)
+        async with told():
+            table = await self.table(place)
             if not any(index.columns == ["searched"] for index in await table.list_indices()):
                 return []
             return await _hits(table.query().nearest_to_text(text, columns="searched"), k, wanted)
 
-    async def optimize(self, place: Place) -> None:
-        """Make searching fast again after many changes, and forget what was deleted before `OLD`."""
-        async with self._writing(place), _told():
-            table = await self._table(place)
-            await table.optimize(cleanup_older_than=OLD)
-            indexed = any(index.columns == ["vector"] for index in await table.list_indices())
-            if not indexed and await table.count_rows() >= LARGE:
-                from lancedb.index import IvfPq
-
-                await table.create_index("vector", config=IvfPq(distance_type="cosine"))
+    @property
+    def shared(self) -> bool:
+        """Whether it is in a bucket, which has no locks: others may write while this process does."""
+        return self._folder is None
 
     @asynccontextmanager
-    async def _writing(self, place: Place) -> AsyncGenerator[None, None]:
-        lock = None if self._folder is None else self._folder / f".{place.table}.lock"
+    async def writing(self, place: Place, kind: str = "lock") -> AsyncGenerator[Path | None, None]:
+        """Nobody else is inside this for the same collection and `kind` (`lock`: whoever writes it); the file that says
+        so, None in a bucket, where nothing does. Raises IndexUnavailable.
+        """
+        lock = None if self._folder is None else self._folder / f".{place.table}.{kind}"
         try:
             async with locked(lock):
-                yield
+                yield lock
         except OSError as error:
             raise IndexUnavailable(f"documents.uri: {error.strerror or error}") from None
 
@@ -171,7 +158,8 @@ class Store:
             )
         return self._database
 
-    async def _table(self, place: Place) -> Any:
+    async def table(self, place: Place) -> Any:
+        """LanceDB's own table of the collection."""
         if place not in self._tables:
             self._tables[place] = await (await self._opened()).open_table(place.table)
         return self._tables[place]
@@ -192,10 +180,12 @@ async def _hits(query: Any, k: int, wanted: Filter) -> list[Hit]:
 
 
 @asynccontextmanager
-async def _told() -> AsyncGenerator[None, None]:
-    """Errors of LanceDB (RuntimeError, ValueError and OSError) as one of ours; what they say is for the log."""
+async def told(*, quietly: bool = False) -> AsyncGenerator[None, None]:
+    """Errors of LanceDB (RuntimeError, ValueError and OSError) as one of ours; what they say is for the log, `quietly`
+    where it is tried again.
+    """
     try:
         yield
     except (RuntimeError, ValueError, OSError) as error:
-        logger.error("the documents' index failed", exc_info=error)
+        logger.log(logging.DEBUG if quietly else logging.ERROR, "the documents' index failed", exc_info=error)
         raise IndexUnavailable("the documents' index failed; the server's log says how") from None

@@ -1,11 +1,15 @@
 """Documents over HTTP: kept, found, put before experts, cited; and nobody sees what is another's."""
 
+import asyncio
+from datetime import timedelta
+
 import aiohttp
 import anthropic
 import openai
 import pytest
 
 from mixture.providers.scripted import scripted
+from mixture.retrieval import tidying, upkeep
 from tests.serve.gateway.inprocess import KEY, OTHER_KEY, config_of, serving
 from tests.serve.gateway.test_gateway_feedback import post
 
@@ -148,6 +152,24 @@ async def test_a_private_collection_stays_inside(server):
         assert (status, answer["choices"][0]["message"]["content"]) == (200, "Two minutes, from inside [1].")
         assert answer["mixture"]["adjustments"][0]["kind"] == "confined"
     assert [query for query in server.experts["outside"].queries if "two minutes" in query.messages[-1].text] == []
+
+
+async def test_what_was_deleted_leaves_the_disk(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(tidying, "READERS", timedelta(milliseconds=300))
+    monkeypatch.setattr(upkeep, "QUIET", 0.05)
+
+    def held():
+        return any(b"zebraquark" in p.read_bytes() for p in (tmp_path / "index").rglob("*") if p.is_file())
+
+    documents = [{"id": "a.md", "text": "The word is zebraquark."}, {"id": "b.md", "text": "Nothing else."}]
+    await post(server, "/v1/mixture/documents", {"documents": documents})
+    assert held()
+    assert (await get(server, "/v1/mixture/documents/a.md", method="DELETE"))[0] == 200
+    async with asyncio.timeout(30):
+        while held():  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    _, _, found = await post(server, "/v1/mixture/search", {"query": "nothing"})
+    assert [one["document"] for one in found["data"]] == ["b.md"]
 
 
 async def test_filters_and_bad_requests(server):
