@@ -30,10 +30,14 @@ class Keys:
         self._tokens = [hmac.new(key.encode(), b"mixture docs cookie", sha256).hexdigest() for key in keys]
         self._callers = [Caller(digest.hex()[:16], digest.hex()[:8], owner=True) for digest in self._digests]
         self._made: dict[str, Caller] = {}
+        self._made_digests: dict[str, str] = {}
+        self._secret = hmac.new(keys[0].encode(), b"mixture docs cookies of made keys", sha256).digest()
+        """All gateways have it, and it is another one once the owner's key is."""
 
     def issue(self, keys: Sequence[Key]) -> None:
         """Open the server to these keys that were made, as far as they hold, and to no others that were made before."""
         self._made = {key.digest: _caller(key) for key in keys if key.revoked is None}
+        self._made_digests = {caller.id: digest for digest, caller in self._made.items()}
 
     def opens(self, key: bytes) -> Caller | None:
         """Whose key `key` is; None when it is none of the keys."""
@@ -42,9 +46,18 @@ class Keys:
         return self._made.get(digest.hexdigest()) if place is None else self._callers[place]
 
     def cookie(self, key: bytes) -> str | None:
-        """The cookie's value for `key`, which does not tell the key; None when `key` is none."""
-        place = _place(sha256(key).digest(), self._digests)
-        return None if place is None else self._tokens[place]
+        """The cookie's value for `key`, which does not tell the key; None when `key` is none. That for a key that was
+        made names it, and opens nothing once it is revoked.
+        """
+        digest = sha256(key)
+        place = _place(digest.digest(), self._digests)
+        if place is not None:
+            return self._tokens[place]
+        caller = self._made.get(digest.hexdigest())
+        return None if caller is None else self._session(caller.id, digest.hexdigest())
+
+    def _session(self, name: str, digest: str) -> str:
+        return f"{name}.{hmac.new(self._secret, digest.encode(), sha256).hexdigest()}"
 
     def admits(self, headers: Headers, *, reads: bool) -> Caller | None:
         """Who sends a request with these headers; None when it may not come in. `reads` says that it changes nothing: a
@@ -57,7 +70,14 @@ class Keys:
         if token is None or not (reads or _same_origin(headers)):
             return None
         place = _place(token, [known.encode() for known in self._tokens])
-        return None if place is None else self._callers[place]
+        return self._made_by_cookie(token) if place is None else self._callers[place]
+
+    def _made_by_cookie(self, token: bytes) -> Caller | None:
+        name = token.partition(b".")[0].decode("latin-1")
+        digest = self._made_digests.get(name)
+        if digest is None or not hmac.compare_digest(self._session(name, digest).encode(), token):
+            return None
+        return self._made[digest]
 
 
 def _caller(key: Key) -> Caller:

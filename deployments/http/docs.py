@@ -28,8 +28,8 @@ input,button{{font:inherit;padding:.4rem .6rem}}input{{width:22rem;max-width:100
 code{{background:#eee;padding:0 .3em}}
 p.fault{{color:#a00}}</style>
 <h1>Mixture</h1>
-<p>This server needs a key. <code>mixture serve</code> prints it when it starts; it is also in
-<code>~/.mixture/key</code> unless keys are configured.</p>
+<p>This server needs a key: one that you were given, or the server's own, which <code>mixture serve</code> prints when
+it starts; it is also in <code>~/.mixture/key</code> unless keys are configured.</p>
 {fault}
 <form method="post" action="{action}"><label>Key <input name="key" type="password" autofocus
 autocomplete="current-password"></label> <button>Open the documentation</button></form>
@@ -80,7 +80,7 @@ def add_docs(app: FastAPI, keys: Keys) -> None:
 def _signed_in(request: Request, keys: Keys, key: str) -> Response:
     cookie = keys.cookie(key.strip().encode("utf-8", "replace"))
     if cookie is None:
-        return _page(request, 401, '<p class="fault">That is not one of this server\'s keys.</p>')
+        return _page(request, 401, '<p class="fault">This server knows no such key, or it was revoked.</p>')
     response = Response(status_code=303, headers={"location": _at(request, "/docs"), **_HEADERS})
     secure = request.url.scheme == "https"
     response.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=secure, path=_at(request, "/"))

@@ -106,6 +106,43 @@ async def test_a_key_that_was_made_opens_every_gateway_and_one_that_was_revoked_
         assert (await one.ask(KEY)).status_code == 200
 
 
+async def test_a_key_that_was_made_signs_in_to_the_documentation_on_every_gateway_until_it_is_revoked(servers):
+    key, name = servers.make(models=["plain"])
+    other, _ = servers.make("other")
+    async with servers.gateway() as one, servers.gateway() as two:
+        for gateway in (one, two):
+            await gateway.until(key, 200)
+            await gateway.until(other, 200)
+        page = await one.http.post("/docs", data={"key": key})
+        value = page.headers["set-cookie"].split(";")[0].partition("=")[2]
+        assert (page.status_code, key in value) == (303, False)
+        one.http.cookies.clear()
+
+        async def asked(gateway, cookie, method="GET", path="/v1/models", **more):
+            headers = {"cookie": f"mixture_session={cookie}", "origin": str(gateway.http.base_url).rstrip("/")}
+            return await gateway.http.request(method, path, headers=headers, **more)
+
+        for gateway in (one, two):
+            assert "swagger-ui" in (await asked(gateway, value, path="/docs")).text
+            assert {entry["id"] for entry in (await asked(gateway, value)).json()["data"]} == {"plain"}
+        body = {"model": "plain", "messages": WORDS}
+        assert (await asked(two, value, "POST", "/v1/chat/completions", json=body)).status_code == 200
+        assert (
+            await asked(two, value, "POST", "/v1/chat/completions", json={**body, "model": "other"})
+        ).status_code == 404
+        stolen = (
+            (await two.http.post("/docs", data={"key": other})).headers["set-cookie"].split(";")[0].partition("=")[2]
+        )
+        two.http.cookies.clear()
+        forged = f"{name}.{stolen.partition('.')[2]}"
+        for wrong in (forged, name, f"{name}.", value[:-1], f"{value}0", "."):
+            assert (await asked(one, wrong)).status_code == 401
+        keys.revoke(servers.engine, name)
+        for gateway in (one, two):
+            await gateway.until(key, 401)
+            assert (await asked(gateway, value)).status_code == 401
+
+
 async def test_each_call_is_a_row_and_a_tenant_sees_its_own(servers):
     alice, bob = servers.make("alice"), servers.make("bob")
     async with servers.gateway() as gateway:
