@@ -11,6 +11,10 @@ from mixture.catalogue import resolve
 from mixture.config import Config, ExpertConfig, PriceConfig
 
 EMBEDDED = ("symbolic", "extractive")
+UNPAID = ("scripted", "recorded")
+"""Nobody sends a bill for what these say: that their price is not known is no news. Their cost stays unknown."""
+MOST = 8
+"""Experts that one line names."""
 
 
 def experts_table(config: Config, whys: Mapping[str, str], environ: Mapping[str, str]) -> Table:
@@ -35,19 +39,32 @@ def _base(expert: ExpertConfig, by_name: Mapping[str, ExpertConfig]) -> ExpertCo
 
 
 def price_warnings(config: Config, environ: Mapping[str, str]) -> list[str]:
-    """A line for each expert whose price is not known or was read long ago. Raises ConfigError."""
+    """A line for each thing that is wrong with prices, with the experts that it concerns. Raises ConfigError."""
     from mixture.pricing import price_warning
     from mixture.providers import card
 
     by_name = {expert.name: expert for expert in config.experts}
-    found = []
+    found: dict[str, list[str]] = {}
     for expert in config.experts:
         base = _base(expert, by_name)
-        if base.provider in EMBEDDED or (expert is not base and expert.price is None):
-            continue  # a persona costs what its base costs, which is told there
+        if expert.price is None and (_told_elsewhere(base) or expert is not base):
+            continue
         warning = price_warning(card(resolve(base if expert.price is None else expert, environ)))
-        found += [f"{expert.name}: {warning}"] if warning else []
-    return found
+        if warning:
+            found.setdefault(warning, []).append(expert.name)
+    return [f"{_listed(names)}: {warning}" for warning, names in found.items()]
+
+
+def _told_elsewhere(expert: ExpertConfig) -> bool:
+    """Whether a price that is left out is no news: nothing is paid, or it follows from what GPUs cost, or from the
+    expert that this one builds on.
+    """
+    worked_out = expert.engine is not None and expert.engine.usd_per_gpu_hour is not None
+    return worked_out or expert.provider in (*EMBEDDED, *UNPAID, "lora")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
 
 
 def price_text(whole: ExpertConfig, expert: ExpertConfig) -> str:

@@ -14,10 +14,10 @@ def price_warning(card: ExpertCard, today: datetime.date | None = None) -> str |
     """What to tell of an expert's price; None where nothing is wrong with it. Free is known."""
     price = card.price
     if price is None:
-        return "its price is not known: its cost counts as unknown, never as nothing; set `price`"
+        return "not known, so costs count as unknown, never as nothing; set `price`"
     if price.date is None or not (price.input or price.output):
         return None
     days = ((today or datetime.date.today()) - price.date).days
     if days <= STALE_DAYS:
         return None
-    return f"its price was read {days} days ago, on {price.date.isoformat()}: look it up, and set `price`"
+    return f"read {days} days ago, on {price.date.isoformat()}: look it up, and set `price`"
