@@ -12,11 +12,11 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from os import fsync
 from pathlib import Path
 from typing import Any
 
 from mixture.errors import InvalidQuery
+from mixture.writing import write_json
 
 VERSION = 1
 """The format's version. It changes when a stored file would be read with another meaning."""
@@ -88,13 +88,7 @@ class Reliability:
 
 def save(reliability: Reliability, path: str | Path) -> None:
     """Write `reliability` to `path` as JSON, whole or not at all."""
-    target = Path(path)
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    with unfinished.open("w", encoding="utf-8") as file:
-        json.dump({"version": VERSION, **asdict(reliability)}, file, indent=1)
-        file.flush()
-        fsync(file.fileno())
-    unfinished.replace(target)
+    write_json(Path(path), {"version": VERSION, **asdict(reliability)}, indent=1)
 
 
 def load(path: str | Path) -> Reliability:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,6 +12,7 @@ from secrets import token_hex
 from typing import Any
 
 from mixture.errors import MixtureError
+from mixture.writing import write_json
 
 
 class UnknownFile(MixtureError):
@@ -50,7 +50,7 @@ class Files:
         """Keep what was written to `data`. Raises OSError."""
         made = File(f"file-{token_hex(12)}", owner, filename, purpose, data.stat().st_size, int(time.time()))
         data.rename(self.folder / f"{made.id}.data")
-        replace(self.folder / f"{made.id}.json", asdict(made))
+        write_json(self.folder / f"{made.id}.json", asdict(made))
         return made
 
     def find(self, file_id: str, owner: str) -> File:
@@ -94,13 +94,3 @@ def read(path: Path) -> dict[str, Any]:
     """The JSON object in a file. Raises OSError, ValueError."""
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
-
-
-def replace(path: Path, value: dict[str, Any]) -> None:
-    """Write JSON so that a reader sees the old or the new, and a crash leaves one of them."""
-    beside = path.with_name(f".{path.name}.{token_hex(4)}")
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(value, file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

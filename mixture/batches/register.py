@@ -15,6 +15,7 @@ from mixture.batches import files
 from mixture.batches.files import Files
 from mixture.errors import InvalidQuery, MixtureError
 from mixture.types import Caller
+from mixture.writing import write_json
 
 Status = Literal["validating", "failed", "in_progress", "finalizing", "completed", "expired", "cancelling", "cancelled"]
 OVER: tuple[Status, ...] = ("failed", "completed", "expired", "cancelled")
@@ -99,7 +100,7 @@ class Batches:
 
     def keep(self, batch: Batch) -> None:
         """Write down where it stands. Raises OSError."""
-        files.replace(self.place(batch) / "batch.json", asdict(batch))
+        write_json(self.place(batch) / "batch.json", asdict(batch))
 
     def place(self, batch: Batch) -> Path:
         """Its folder."""

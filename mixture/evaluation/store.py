@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 
 from mixture.errors import InvalidQuery
 from mixture.evaluation.records import Record, table
+from mixture.writing import write_json
 
 PART = 5_000
 """Rows of a journal that become Parquet files; about what is held in memory."""
@@ -90,7 +91,7 @@ class Store:
         if self.folder.exists() and any(self.folder.iterdir()):
             raise StoreError(f"{self.folder} holds something else: name another folder with --out", param="out")
         self.journals.mkdir(parents=True, exist_ok=True)
-        _replace(manifest, json.dumps(facts, indent=2, ensure_ascii=False).encode() + b"\n")
+        write_json(manifest, facts, indent=2)
         return False
 
     @contextmanager
@@ -193,10 +194,3 @@ def _lines(journal: Path) -> Iterator[Mapping[str, Any]]:
         for line in lines:
             with suppress(orjson.JSONDecodeError):
                 yield orjson.loads(line)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.partial")
-    part.write_bytes(data)
-    part.replace(path)

@@ -6,7 +6,6 @@ import json
 import zipfile
 from dataclasses import asdict
 from math import nan
-from os import fsync
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from mixture.errors import InvalidQuery
 from mixture.routing.calibration import Calibration, Held
 from mixture.routing.features import Features, Scales
 from mixture.routing.predictor import Predictor, Record, Topics
+from mixture.writing import write_whole
 
 VERSION = 2
 """The format's version. It changes when a stored predictor would be read with another meaning, encoder included."""
@@ -49,13 +49,8 @@ def save(calibration: Calibration, path: str | Path) -> None:
     arrays |= dict(zip(_HELD, (calibration.held.predicted, calibration.held.scores), strict=True))
     if topics is not None:
         arrays |= dict(zip(_TOPICS, (topics.sparse, topics.dense, topics.base), strict=True))
-    target = Path(path)
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    with unfinished.open("wb") as file:
-        np.savez_compressed(file, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **arrays)
-        file.flush()
-        fsync(file.fileno())
-    unfinished.replace(target)
+    stored = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    write_whole(Path(path), lambda file: np.savez_compressed(file, header=stored, **arrays))
 
 
 def load(path: str | Path) -> Calibration:

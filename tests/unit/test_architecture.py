@@ -23,6 +23,7 @@ LAYERS = (
         "mixture.prompts",
         "mixture.estimates",
         "mixture.envelope",
+        "mixture.writing",
     },
     {
         "mixture.upstream",
