@@ -54,6 +54,9 @@ PATIENCE = 1.0
 HANGING = 30.0
 """Seconds after which a process that gives no answer to what takes milliseconds is taken to hang."""
 
+_PICKLED: Mapping[str, str] = {"request_serialization": "pickle", "response_serialization": "pickle"}
+"""For what is asked often: queries and chunks need nothing that only `cloudpickle`, Serve's default, can write."""
+
 Handle = Any
 """A `ray.serve.handle.DeploymentHandle` (its own types say nothing about the methods behind it)."""
 
@@ -65,7 +68,7 @@ class RemoteExpert:
         """`more` is passed on with each query."""
         self.card = card
         self._more = more
-        self._call = handle.options(stream=True, method_name="stream")
+        self._call = handle.options(stream=True, method_name="stream", **_PICKLED)
 
     def _told(self, load: EngineLoad) -> None:
         """What an engine says of itself among the chunks."""
