@@ -4,7 +4,7 @@ SciFact's abstracts are kept whole, one passage each, and its 300 test claims lo
 (MiniLM), fused by ranks, and in the order that `mixture` uses, which weighs scores; the weight was chosen on the 809
 training claims, whose figures stand beside. MiniLM takes minutes for the abstracts, so `--vectors DIR` keeps their
 vectors. Speed is measured through `Library.search` in this process; the passages are windows of SciFact's sentences,
-taken in by `mixture ingest` with the static encoder. `--quick`: 300 abstracts, which is an easier task, and 2,500 and
+taken in by `mixture ingest` with the static encoder. `--quick`: 150 abstracts, which is an easier task, and 2,500 and
 10,000 passages in the place of 5,000 and 100,000.
 """
 
@@ -246,7 +246,7 @@ def main() -> None:
     need(chosen.data, *FILES)
     result: dict[str, Any] = {"scifact_ndcg10": None, "scifact_recall100": None}
     if chosen.only != "speed":
-        result |= asyncio.run(quality(chosen.data, chosen.vectors, 300 if chosen.quick else None))
+        result |= asyncio.run(quality(chosen.data, chosen.vectors, 150 if chosen.quick else None))
     sizes = {"5k": 2_500 if chosen.quick else 5_000, "100k": 10_000 if chosen.quick else 100_000}
     found = (
         {}

@@ -15,11 +15,13 @@ from mixture.api.experiments import ExperimentPage, status_fields
 from mixture.api.models import ModelList
 from mixture.api.schemas import Health, ModelEntry, ModelPage, Strategies
 from mixture.config import Config
+from mixture.errors import Forbidden
 from mixture.feedback import FeedbackHost
 from mixture.models import Models
 from mixture.types import Caller
 
 ERRORS: dict[int | str, dict[str, Any]] = {401: {"model": ErrorBody, "description": "No key, or a wrong one"}}
+OWNED: dict[int | str, dict[str, Any]] = {403: {"model": ErrorBody, "description": "The key is not the server's own"}}
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ErrorBody, "description": "There is no such model"}}
 NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": Health, "description": "Starting or stopping"}}
 
@@ -54,12 +56,15 @@ class Information:
     async def list_strategies(self, request: Request) -> Response:
         """What is configured and available: experts, strategies, aliases."""
         described = self._mixture.describe(_caller(request))
-        if self._feedback is not None:
+        if self._feedback is not None and _caller(request).owner:
             described["feedback"] = await self._feedback.facts()
         return _json(described)
 
-    async def list_experiments(self) -> Response:
-        """Where each experiment stands: the difference between its two ways of answering, and whether it may stop."""
+    async def list_experiments(self, request: Request) -> Response:
+        """Where each experiment stands: the difference between its two ways of answering, and whether it may stop. For
+        the server's own key, since it tells of everybody's requests.
+        """
+        owned(request)
         configs = self._mixture.experiments.configs
         found = [] if self._feedback is None or not configs else await self._feedback.experiments(configs)
         return _json({"object": "list", "data": [status_fields(status) for status in found]})
@@ -80,9 +85,10 @@ def add_information(app: FastAPI, information: Information) -> None:
     known: dict[str, Any] = {"responses": ERRORS, "tags": ["models"]}
     app.add_api_route("/v1/models", information.list_models, response_model=ModelPage, **known)
     one: dict[str, Any] = {"responses": {**ERRORS, **MISSING}, "tags": ["models"]}
+    owners: dict[str, Any] = {"responses": {**ERRORS, **OWNED}, "tags": ["models"]}
     app.add_api_route("/v1/models/{model_id:path}", information.get_model, response_model=ModelEntry, **one)
     app.add_api_route("/v1/mixture/strategies", information.list_strategies, response_model=Strategies, **known)
-    app.add_api_route("/v1/mixture/experiments", information.list_experiments, response_model=ExperimentPage, **known)
+    app.add_api_route("/v1/mixture/experiments", information.list_experiments, response_model=ExperimentPage, **owners)
     health: dict[str, Any] = {"response_model": Health, "tags": ["health"], "openapi_extra": {"security": []}}
     app.add_api_route("/livez", information.live, **health)
     for path in ("/health", "/readyz"):
@@ -95,6 +101,12 @@ def add_information(app: FastAPI, information: Information) -> None:
 def _caller(request: Request) -> Caller:
     exchange: Exchange = request.scope[EXCHANGE]
     return exchange.trace.caller
+
+
+def owned(request: Request) -> None:
+    """Let only the server's own keys in. Raises Forbidden."""
+    if not _caller(request).owner:
+        raise Forbidden("this tells of everybody's requests: only the server's own key may see it", code="owner_only")
 
 
 def _json(value: Any, status: int = 200) -> Response:

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 from uuid import uuid4
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from deployments.http.exchange import Exchange
+from deployments.http.information import OWNED, owned
 from mixture.caching.meaning.trust import upper_bound
 from mixture.counters import COUNTERS, SERIES, Sums, count, observe
 from mixture.errors import MixtureError
@@ -129,5 +130,13 @@ def counted(exchange: Exchange) -> None:
 def add_metrics(app: FastAPI, metrics: Metrics) -> None:
     """The path that Prometheus scrapes."""
     content = {"text/plain": {"schema": {"type": "string"}}}
-    words: dict[int | str, dict[str, Any]] = {200: {"content": content, "description": "The sums"}}
-    app.add_api_route("/metrics", metrics.scrape, responses=words, response_class=Response, tags=["metrics"])
+    words: dict[int | str, dict[str, Any]] = {**OWNED, 200: {"content": content, "description": "The sums"}}
+
+    async def scrape(request: Request) -> Response:
+        """What has been counted since the server started, in Prometheus' text format. For the server's own key, unless
+        `server.open_metrics` is set: these are the sums of everybody's requests.
+        """
+        owned(request)
+        return await metrics.scrape()
+
+    app.add_api_route("/metrics", scrape, responses=words, response_class=Response, tags=["metrics"])

@@ -34,6 +34,7 @@ def make(config: ExpertConfig, context: Context) -> UnhostedAdapter:
     return UnhostedAdapter(
         replace(
             own,
+            location=base.card.location,
             model=f"{base.card.model}+{(config.model or '').rstrip('/').rpartition('/')[2]}",
             price=own.price or base.card.price,
             context_window=own.context_window or base.card.context_window,

@@ -66,6 +66,7 @@ def _card(config: ExpertConfig, base: ExpertCard) -> ExpertCard:
     return replace(
         own,
         provider=base.provider,
+        location=base.location,  # a role takes what it reads where the expert is that plays it
         model=base.model,
         description=own.description or base.description,
         skills=base.skills if config.skills is None else own.skills,
