@@ -194,8 +194,8 @@ async def coalesce(
 
 
 def joined(batch: Sequence[Chunk]) -> list[Chunk]:
-    """The chunks with those put together that go on in the same choice, as long as nothing but text and its log
-    probabilities came before.
+    """The chunks with those put together that go on in the same choice, as long as nothing but text, its log
+    probabilities and counts of tokens came before; the last count stands for all.
     """
     made: list[Chunk] = []
     for chunk in batch:
@@ -203,12 +203,13 @@ def joined(batch: Sequence[Chunk]) -> list[Chunk]:
         if last is None or last.index != chunk.index or not _open(last):
             made.append(chunk)
         else:
-            made[-1] = replace(chunk, text=last.text + chunk.text, logprobs=last.logprobs + chunk.logprobs)
+            text, logprobs = last.text + chunk.text, last.logprobs + chunk.logprobs
+            made[-1] = replace(chunk, text=text, logprobs=logprobs, usage=chunk.usage or last.usage)
     return made
 
 
 def _open(chunk: Chunk) -> bool:
-    return not (chunk.tool_calls or chunk.finish_reason or chunk.usage or chunk.annotations)
+    return not (chunk.tool_calls or chunk.finish_reason or chunk.annotations)
 
 
 _MOST = 256

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -77,13 +78,14 @@ class Reading:
         self._cached = 0
 
     def read(self, output: Any) -> Iterator[Chunk]:
-        """The chunks of one output of a request that streams (`RequestOutputKind.DELTA`), usage with the very last.
-        Raises Aborted.
+        """The chunks of one output of a request that streams (`RequestOutputKind.DELTA`), the last with the tokens so
+        far, so that a call that is cancelled is known by its count too. Raises Aborted.
         """
         self._count(output)
         made = [chunk for piece in output.outputs if (chunk := self._delta(piece, output.prompt_token_ids)) is not None]
-        if output.finished:
-            made[-1:] = [_with(made[-1], self.usage()) if made else Chunk(usage=self.usage())]
+        if made or output.finished:
+            counted = self.usage() if output.finished else self._running()
+            made[-1:] = [_with(made[-1], counted) if made else Chunk(usage=counted)]
         yield from made
 
     def whole(self, output: Any) -> Iterator[Chunk]:
@@ -100,10 +102,14 @@ class Reading:
         return parser.is_reasoning_end(prompt) if parser is not None and parser.reasoning_parser is not None else None
 
     def usage(self) -> Usage:
-        """The tokens of the whole call so far."""
-        written = sum(len(choice.tokens) for choice in self._choices.values())
+        """The tokens of the whole call."""
         thought = sum(c.parser.count_reasoning_tokens(c.tokens) for c in self._choices.values() if c.parser is not None)
-        return Usage(self._prompt, written, cached_tokens=self._cached, reasoning_tokens=thought)
+        return replace(self._running(), reasoning_tokens=thought)
+
+    def _running(self) -> Usage:
+        """The tokens so far, without a look at which are reasoning: that takes a walk over all of them."""
+        written = sum(len(choice.tokens) for choice in self._choices.values())
+        return Usage(self._prompt, written, cached_tokens=self._cached)
 
     def _count(self, output: Any) -> None:
         if output.prompt_token_ids is not None:
@@ -180,7 +186,7 @@ class Reading:
 
 
 def _with(chunk: Chunk, usage: Usage) -> Chunk:
-    return Chunk(chunk.text, chunk.tool_calls, usage, chunk.finish_reason, chunk.index, chunk.logprobs)
+    return replace(chunk, usage=usage)
 
 
 def _fragment(call: Any) -> ToolCall:

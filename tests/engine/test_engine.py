@@ -188,6 +188,21 @@ async def test_closing_takes_the_request_out_of_the_engine(engine, n):
     await idle(engine)
 
 
+async def test_a_stream_that_is_left_has_told_what_it_came_to(engine):
+    stream, texts, counted = engine.stream(asking(sampling=ENDLESS, stream=True)), 0, []
+    async for chunk in stream:
+        texts += bool(chunk.text)
+        counted.append(chunk.usage)
+        if texts == 5:
+            break
+    await stream.aclose()
+    assert all(usage.prompt_tokens > 0 for usage in counted)
+    written = [usage.completion_tokens for usage in counted]
+    assert written == sorted(written)
+    assert written[-1] >= 5
+    await idle(engine)
+
+
 async def test_cancelling_takes_the_request_out_of_the_engine(engine):
     await idle(engine)
     tasks = [asyncio.create_task(answer(engine, asking(sampling=ENDLESS))) for _ in range(30)]

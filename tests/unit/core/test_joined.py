@@ -13,6 +13,12 @@ def test_text_of_one_choice_is_joined_up_to_its_end():
     assert joined([]) == []
 
 
+def test_of_counts_the_last_one_stands():
+    batch = [Chunk("a", usage=Usage(1, 1)), Chunk("b", usage=Usage(1, 2)), Chunk("c")]
+    assert joined(batch) == [Chunk("abc", usage=Usage(1, 2))]
+    assert joined([Chunk("a"), Chunk("b", usage=Usage(1, 2))]) == [Chunk("ab", usage=Usage(1, 2))]
+
+
 def test_what_is_not_text_keeps_its_place():
     call, rest = ToolCall("1", "f", "{", 0), ToolCall("", "", "}", 0)
     batch = [Chunk("a"), Chunk(tool_calls=(call,)), Chunk(tool_calls=(rest,)), Chunk("b", index=1), Chunk("c")]

@@ -28,12 +28,12 @@ def plain(**more):
     return Reading(request(**more), lambda: None, None)
 
 
-def test_deltas_become_chunks_and_usage_comes_last():
+def test_deltas_become_chunks_with_the_tokens_so_far():
     reading = plain()
     first = list(reading.read(output(piece("a"), cached=2)))
     nothing = list(reading.read(output(piece("", tokens=()), prompt=())))
     last = list(reading.read(output(piece("b", (8, 9), "stop"), finished=True, prompt=())))
-    assert [chunk.text for chunk in first] == ["a"]
+    assert [(chunk.text, chunk.usage) for chunk in first] == [("a", Usage(3, 1, cached_tokens=2))]
     assert nothing == []
     assert (last[0].text, last[0].finish_reason) == ("b", "stop")
     assert last[0].usage == Usage(3, 3, cached_tokens=2)
@@ -49,7 +49,7 @@ def test_each_choice_ends_once_and_all_are_counted():
     assert [(chunk.index, chunk.text, chunk.finish_reason) for chunk in made] == [
         (0, "a", None), (1, "x", None), (0, "b", "length"), (1, "y", "stop"),
     ]  # fmt: skip
-    assert [chunk.usage for chunk in made] == [None, None, None, Usage(3, 4)]
+    assert [chunk.usage for chunk in made] == [None, Usage(3, 2), Usage(3, 3), Usage(3, 4)]
 
 
 def test_the_end_is_told_also_where_nothing_more_is_said():
