@@ -34,8 +34,6 @@ WORDS = "one two three four five six seven eight nine ten"
 RATE = 10
 """Words a second: an answer takes a second, so that what dies has answers at work."""
 MODELS = ("words", "either")
-BEGIN_SECONDS, ANSWER_SECONDS = 8, 20
-"""The experts' time limits. They are what ends a call to a machine that vanished without closing its connections."""
 
 
 def schema(key: str, text: str = WORDS) -> dict[str, Any]:
@@ -44,7 +42,7 @@ def schema(key: str, text: str = WORDS) -> dict[str, Any]:
     def expert(name: str, said: str) -> dict[str, Any]:
         options = {"text": said, "rate": RATE}
         own = {"provider": "scripted", "hosted": True, "options": options}
-        return {"name": name, **own, "num_retries": 1, "timeout": ANSWER_SECONDS, "first_token_timeout": BEGIN_SECONDS}
+        return {"name": name, **own, "num_retries": 1}
 
     either = {"strategy": "cascade", "experts": ["words", "spare"], "fallback_order": ["words", "spare"]}
     args = {
@@ -163,8 +161,9 @@ def gateway_dies(stage: Stage, load: Load) -> None:
 
 
 def node_dies(stage: Stage, load: Load) -> None:
-    """A machine is switched off, and a new one comes."""
-    name, node = list(stage.made.nodes.items())[-1]
+    """A machine is switched off, that of the ledger, of which there is one; and a new one comes."""
+    node, _ = stage.replicas("ledger")[0]
+    name = next(name for name, one in stage.made.nodes.items() if one is node)
     load.gone.add(node.url)
     stage.made.remove(name)
     new = stage.made.add(f"{name}-again")

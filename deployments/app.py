@@ -20,6 +20,7 @@ from actors.feedback import FeedbackActor
 from actors.ledger import LedgerActor
 from actors.retrieval import RetrievalActor
 from deployments.aggregator import HostedAggregator
+from deployments.choosing import ROUTER
 from deployments.decomposer import HostedDecomposer
 from deployments.engine.placement import bound
 from deployments.expert import HostedExpert, deployment_name
@@ -58,6 +59,7 @@ def build(args: dict[str, Any]) -> Application:
         warmup_limits={
             e.name: (e.engine or EngineConfig()).warmup_limit_s for e in config.experts if e.name in engines
         },
+        heartbeat_timeouts={e.name: config.resilience(e).heartbeat_timeout for e in config.experts},
         parts={
             "retrieval": retrieval,
             "ledger": _ledger(config),
@@ -122,7 +124,9 @@ def _resolved(config: Config) -> Config:
 def _expert(config: Config, expert: ExpertConfig, retrieval: Application) -> Application:
     at_once = config.resilience(expert).max_concurrency
     name = deployment_name(expert.name)
-    return _deployment(HostedExpert, name, at_once).bind(expert, config.documents, retrieval)
+    router = {"request_router_class": ROUTER}
+    hosted = _deployment(HostedExpert, name, at_once, request_router_config=router)
+    return hosted.bind(expert, config.documents, retrieval)
 
 
 def _part(name: str, config: Config, retrieval: Application, desk: Application | None) -> Application:

@@ -11,8 +11,22 @@ from mixture.errors import MixtureError, Overloaded
 logger = logging.getLogger("mixture.remote")
 
 
-async def called(what: str, call: Any, kind: type[MixtureError] = Overloaded) -> Any:
-    """The result of a unary call. Raises `kind` when its process is not there."""
+HANGING = 15.0
+"""Seconds after which a process that gives no answer to what takes milliseconds is taken to be gone: a machine that
+vanished closes no connection."""
+
+
+async def called(what: str, call: Any, kind: type[MixtureError] = Overloaded, within: float | None = None) -> Any:
+    """The result of a unary call. Raises `kind` when its process is not there, or does not answer `within` seconds."""
+    try:
+        async with asyncio.timeout(within):
+            return await _result(what, call, kind)
+    except TimeoutError:
+        logger.warning("nothing was heard of the %s for %g s", what, within)
+        raise kind(f"the {what} does not answer", retry_after=1.0) from None
+
+
+async def _result(what: str, call: Any, kind: type[MixtureError]) -> Any:
     try:
         return await call
     except (Exception, asyncio.CancelledError) as error:

@@ -18,10 +18,13 @@ logger = logging.getLogger("mixture.expert")
 
 WINDOW = 0.02
 """Seconds between two pieces of an answer."""
+BEAT = 1.0
+"""Seconds of silence after which a replica says that it is still there, with an empty batch; see
+`deployments.remote.RemoteExpert`. A long prompt is silence, too, and only the replica knows that it works on one."""
 
 Batch = list[Chunk | EngineLoad] | list[Chunk] | MixtureError
-"""What crosses the process boundary: some chunks, among them now and then an engine's load, or as the last item the
-error that ended the stream."""
+"""What crosses the process boundary: some chunks, among them now and then an engine's load, none as a sign of life, or
+as the last item the error that ended the stream."""
 
 
 def deployment_name(expert: str) -> str:
@@ -61,11 +64,11 @@ async def batches(
     stream: AsyncGenerator[Chunk, None], expert: str, interval: float | Callable[[], float] = WINDOW
 ) -> AsyncGenerator[Batch, None]:
     """The chunks of `stream` in batches, the first at once, then one each `interval` seconds, and text joined within a
-    batch. An error is the last item and not raised: Ray would wrap it, log a traceback, and unpickle in the caller
-    whatever the upstream's library raised. Closing it closes `stream`.
+    batch; an empty one after each `BEAT` seconds of silence. An error is the last item and not raised: Ray would wrap
+    it, log a traceback, and unpickle in the caller whatever the upstream's library raised. Closing it closes `stream`.
     """
     try:
-        async with aclosing(coalesce(stream, interval)) as made:
+        async with aclosing(coalesce(stream, interval, BEAT)) as made:
             async for batch in made:
                 yield joined(batch)
     except MixtureError as error:

@@ -11,19 +11,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployments.calls import called, is_ours
+from deployments.calls import HANGING, called, is_ours
 from deployments.documents import RemoteDocuments, RemoteEmbedder, RemoteRetriever
 from deployments.engine.starts import Starts
+from deployments.heartbeat import Heartbeat, heard
 from deployments.loads import Reports
 from deployments.shared import RemoteCache
 from mixture.assembly import Hosts
 from mixture.config import ExperimentConfig
 from mixture.counters import Sums
-from mixture.errors import ExpertUnavailable, MixtureError, Overloaded, StreamBroken
+from mixture.errors import ExpertUnavailable, MixtureError, ReplicaBroke, ReplicaLost
 from mixture.experiments import Mirrored, Status
 from mixture.feedback import Note, Receipt, Remembered
 from mixture.ledger.reports import Answered, Told
@@ -51,9 +52,6 @@ logger = logging.getLogger("mixture.remote")
 PATIENCE = 1.0
 """Seconds that a hosted decomposer has, which takes a millisecond or two; then its caller's own rules decide."""
 
-HANGING = 30.0
-"""Seconds after which a process that gives no answer to what takes milliseconds is taken to hang."""
-
 _PICKLED: Mapping[str, str] = {"request_serialization": "pickle", "response_serialization": "pickle"}
 """For what is asked often: queries and chunks need nothing that only `cloudpickle`, Serve's default, can write."""
 
@@ -64,9 +62,10 @@ Handle = Any
 class RemoteExpert:
     """An expert behind a handle to `deployments.expert.HostedExpert`."""
 
-    def __init__(self, card: ExpertCard, handle: Handle, *more: str) -> None:
-        """`more` is passed on with each query."""
+    def __init__(self, card: ExpertCard, handle: Handle, heartbeat_timeout: float, *more: str) -> None:
+        """`heartbeat_timeout` is in seconds; `more` is passed on with each query."""
         self.card = card
+        self._silence = heartbeat_timeout
         self._more = more
         self._call = handle.options(stream=True, method_name="stream", **_PICKLED)
 
@@ -74,13 +73,24 @@ class RemoteExpert:
         """What an engine says of itself among the chunks."""
 
     async def stream(self, query: Query) -> AsyncGenerator[Chunk, None]:
-        """See `mixture.types.Expert`. A replica that dies is ExpertUnavailable before the first chunk, StreamBroken
-        after it.
+        """See `mixture.types.Expert`. A replica that dies is ReplicaLost before the first chunk, ReplicaBroke
+        after it. One that falls silent before it is left, and another asked: calls may also wait until there is one.
         """
-        begun = False
+        begun, heart = False, Heartbeat()
         response = self._call.remote(query, *self._more)
         try:
-            async for batch in response:
+            while True:
+                try:
+                    batch = await heard(response, heart, self._silence)
+                except TimeoutError:
+                    logger.warning("nothing was heard of expert %s for %g s", self.card.name, self._silence)
+                    if begun:
+                        raise
+                    response.cancel()
+                    response, heart = self._call.remote(query, *self._more), Heartbeat()
+                    continue
+                if batch is None:
+                    return
                 if isinstance(batch, MixtureError):
                     raise batch
                 for chunk in batch:
@@ -93,7 +103,7 @@ class RemoteExpert:
             if isinstance(error, MixtureError) or is_ours(error):
                 raise
             logger.warning("the host of expert %s failed: %s", self.card.name, type(error).__name__)
-            kind = StreamBroken if begun else ExpertUnavailable
+            kind = ReplicaBroke if begun else ReplicaLost
             raise kind(f"the process of expert {self.card.name!r} failed", expert=self.card.name) from None
         finally:
             response.cancel()
@@ -105,9 +115,15 @@ class RemoteEngine(RemoteExpert):
     """
 
     def __init__(
-        self, card: ExpertCard, handle: Handle, reports: Reports, starts: Starts, adapter: str | None = None
+        self,
+        card: ExpertCard,
+        handle: Handle,
+        heartbeat_timeout: float,
+        reports: Reports,
+        starts: Starts,
+        adapter: str | None = None,
     ) -> None:
-        super().__init__(card, handle, *(() if adapter is None else (adapter,)))
+        super().__init__(card, handle, heartbeat_timeout, *(() if adapter is None else (adapter,)))
         self._reports = reports
         self._starts = starts
         self._ready = handle.options(method_name="ready")
@@ -148,16 +164,6 @@ class RemoteEngine(RemoteExpert):
         self._starts.reported(load.start_s)
 
 
-@asynccontextmanager
-async def _soon(what: str) -> AsyncGenerator[None, None]:
-    """Raises Overloaded when what is done inside takes longer than it ever should: its process may hang."""
-    try:
-        async with asyncio.timeout(HANGING):
-            yield
-    except TimeoutError:
-        raise Overloaded(f"the {what} does not answer", retry_after=1.0) from None
-
-
 class RemoteRouter:
     """A router behind a handle to `deployments.router.HostedRouter`."""
 
@@ -166,7 +172,7 @@ class RemoteRouter:
 
     async def route(self, query: Query, cards: Sequence[ExpertCard], loads: Loads | None = None) -> Route:
         """See `mixture.types.Router`."""
-        route: Route = await called("router", self._call.remote(query, cards, loads))
+        route: Route = await called("router", self._call.remote(query, cards, loads), within=HANGING)
         return route
 
 
@@ -178,11 +184,7 @@ class RemoteDecomposer:
 
     async def decompose(self, query: Query) -> Plan:
         """See `mixture.types.Decomposer`. Raises Overloaded when it takes longer than `PATIENCE`: rules are at hand."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                plan: Plan = await called("decomposer", self._call.remote(query))
-        except TimeoutError:
-            raise Overloaded(f"the decomposer did not answer within {PATIENCE:g} s", retry_after=1.0) from None
+        plan: Plan = await called("decomposer", self._call.remote(query), within=PATIENCE)
         return plan
 
 
@@ -203,7 +205,7 @@ class RemoteAggregator:
     ) -> Verdict:
         """See `mixture.types.Aggregator`."""
         call = self._call.remote(query, proposals, weights, writer, pending=pending)
-        verdict: Verdict = await called("aggregator", call)
+        verdict: Verdict = await called("aggregator", call, within=HANGING)
         return verdict
 
 
@@ -215,30 +217,31 @@ class RemoteFeedback:
 
     async def remember(self, requests: Sequence[Remembered]) -> None:
         """See `mixture.feedback.FeedbackHost`."""
-        await called("feedback desk", self._handle.remember.remote(list(requests)))
+        await called("feedback desk", self._handle.remember.remote(list(requests)), within=HANGING)
 
     async def mirrored(self, what: Mirrored) -> None:
         """See `mixture.feedback.FeedbackHost`."""
-        await called("feedback desk", self._handle.mirrored.remote(what))
+        await called("feedback desk", self._handle.mirrored.remote(what), within=HANGING)
 
     async def experiments(self, configs: Mapping[str, ExperimentConfig]) -> Sequence[Status]:
         """See `mixture.feedback.FeedbackHost`."""
-        found: Sequence[Status] = await called("feedback desk", self._handle.experiments.remote(dict(configs)))
+        call = self._handle.experiments.remote(dict(configs))
+        found: Sequence[Status] = await called("feedback desk", call, within=HANGING)
         return found
 
     async def give(self, note: Note) -> Receipt:
         """See `mixture.feedback.FeedbackHost`."""
-        receipt: Receipt = await called("feedback desk", self._handle.give.remote(note))
+        receipt: Receipt = await called("feedback desk", self._handle.give.remote(note), within=HANGING)
         return receipt
 
     async def newer(self, version: str | None) -> Calibration | None:
         """See `mixture.feedback.FeedbackHost`."""
-        found: Calibration | None = await called("feedback desk", self._handle.newer.remote(version))
+        found: Calibration | None = await called("feedback desk", self._handle.newer.remote(version), within=HANGING)
         return found
 
     async def facts(self) -> dict[str, Any]:
         """See `mixture.feedback.FeedbackHost`."""
-        found: dict[str, Any] = await called("feedback desk", self._handle.facts.remote())
+        found: dict[str, Any] = await called("feedback desk", self._handle.facts.remote(), within=HANGING)
         return found
 
 
@@ -250,8 +253,7 @@ class RemoteLedger:
 
     async def report(self, told: Told) -> Answered:
         """See `mixture.ledger.LedgerHost`."""
-        async with _soon("ledger"):
-            answer: Answered = await called("ledger", self._handle.report.remote(told))
+        answer: Answered = await called("ledger", self._handle.report.remote(told), within=HANGING)
         return answer
 
     async def usage(
@@ -259,12 +261,12 @@ class RemoteLedger:
     ) -> list[dict[str, Any]]:
         """See `mixture.ledger.LedgerHost`."""
         call = self._handle.usage.remote(caller, list(by), since, until)
-        rows: list[dict[str, Any]] = await called("ledger", call)
+        rows: list[dict[str, Any]] = await called("ledger", call, within=HANGING)
         return rows
 
     async def tell(self, who: str, sums: Sums) -> Sums:
         """See `mixture.ledger.LedgerHost`."""
-        total: Sums = await called("ledger", self._handle.tell.remote(who, sums))
+        total: Sums = await called("ledger", self._handle.tell.remote(who, sums), within=HANGING)
         return total
 
 
@@ -281,6 +283,8 @@ class Hosted:
     """Experts that this cluster has no place for, and why."""
     warmup_limits: Mapping[str, float] = field(default_factory=dict)
     """The engines among the experts, and how many seconds requests wait for each to start."""
+    heartbeat_timeouts: Mapping[str, float] = field(default_factory=dict)
+    """After how many seconds of silence the process of each expert is taken to be gone."""
     parts: Mapping[str, Handle] = field(default_factory=dict)
     """`retrieval`, `ledger`, and of `router`, `decomposer`, `aggregator` those that are hosted."""
 
@@ -333,10 +337,11 @@ class Hosted:
         for name, handle in self.experts.items():
             limit = self.warmup_limits.get(name)
             if limit is None:
-                made[name] = RemoteExpert(self.cards[name], handle)
+                made[name] = RemoteExpert(self.cards[name], handle, self.heartbeat_timeouts[name])
                 continue
             reports, starts = Reports(), Starts(handle.deployment_name, limit)
-            made[name] = RemoteEngine(self.cards[name], handle, reports, starts)
-            for adapter in (adapter for adapter, base in self.adapters.items() if base == name):
-                made[adapter] = RemoteEngine(self.cards[adapter], handle, reports, starts, adapter)
+            named = {name: None} | {adapter: adapter for adapter, base in self.adapters.items() if base == name}
+            for own, adapter in named.items():
+                silence = self.heartbeat_timeouts[own]
+                made[own] = RemoteEngine(self.cards[own], handle, silence, reports, starts, adapter)
         return made

@@ -15,7 +15,9 @@
     │   ├── ExpertStarting      503  it is being started: come back, or try another
     │   ├── RateLimited         429  it asks to wait
     │   ├── Declined            422  the query is not for this expert
+    │   ├── ReplicaLost         502  the process that was asked is gone, others may run
     │   └── StreamBroken        502  it failed after its first token
+    │       └── ReplicaBroke    502  because its process is gone
     └── NoAnswer                502  every expert failed (422: none takes such a query)
 
 Every error pickles with all its fields, because it crosses process boundaries. Messages are for the client: they never
@@ -132,11 +134,12 @@ class Overloaded(MixtureError):
 
 
 class ExpertUnavailable(MixtureError):
-    """The expert can't answer now; another may."""
+    """The expert can't answer now; another may. `telling` is whether that says something of the expert as a whole."""
 
     status = 502
     type = "upstream_error"
     default_code = "expert_unavailable"
+    telling: ClassVar[bool] = True
 
 
 class ExpertTimeout(ExpertUnavailable):
@@ -171,12 +174,25 @@ class Declined(ExpertUnavailable):
     status = 422
     type = "invalid_request_error"
     default_code = "declined"
+    telling = False
+
+
+class ReplicaLost(ExpertUnavailable):
+    """The process that was asked is gone, with all that it was asked, which says nothing of the expert's others."""
+
+    telling = False
 
 
 class StreamBroken(ExpertUnavailable):
     """The expert failed after its first token, so that no other can take over."""
 
     default_code = "stream_broken"
+
+
+class ReplicaBroke(StreamBroken):
+    """As ReplicaLost, after the first token."""
+
+    telling = False
 
 
 class NoAnswer(MixtureError):

@@ -171,10 +171,11 @@ def _cancelling() -> bool:
 
 
 async def coalesce(
-    stream: AsyncGenerator[Chunk, None], interval: float | Callable[[], float] = 0.02
+    stream: AsyncGenerator[Chunk, None], interval: float | Callable[[], float] = 0.02, beat: float | None = None
 ) -> AsyncGenerator[list[Chunk], None]:
     """Batches of chunks: the first at once, then whatever came in each `interval` seconds, the tail without waiting. A
-    function is asked for the interval before each batch.
+    function is asked for the interval before each batch. With `beat` an empty batch after each `beat` seconds in which
+    nothing came.
 
     A hop between processes costs about as much for many chunks as for one, so chunks cross it in batches. When the
     reader is slower than the writer, at most `_MOST` chunks are held and the writer waits.
@@ -182,9 +183,10 @@ async def coalesce(
     inbox = _Inbox()
     task = asyncio.ensure_future(inbox.fill(stream))
     try:
-        while batch := await inbox.take():
+        while (batch := await inbox.take(beat)) or not inbox.ended:
             yield batch
-            await inbox.settle(interval() if callable(interval) else interval)
+            if batch:
+                await inbox.settle(interval() if callable(interval) else interval)
         await task
     finally:
         try:
@@ -223,7 +225,7 @@ class _Inbox:
         self._came = asyncio.Event()
         self._taken = asyncio.Event()
         self._full = asyncio.Event()
-        self._ended = False
+        self.ended = False
 
     async def fill(self, stream: AsyncIterator[Chunk]) -> None:
         """Take in all of `stream`, waiting while too much lies here."""
@@ -236,17 +238,19 @@ class _Inbox:
                     self._taken.clear()
                     await self._taken.wait()
         finally:
-            self._ended = True
+            self.ended = True
             self._came.set()
             self._full.set()
 
-    async def take(self) -> list[Chunk]:
-        """What lies here, at least one chunk; empty when the stream has ended."""
-        if not self._ended:
-            await self._came.wait()
+    async def take(self, seconds: float | None) -> list[Chunk]:
+        """What lies here, at least one chunk; empty when the stream has ended, and when nothing comes for `seconds`."""
+        if not self.ended and not self._came.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._came.wait()
         batch, self._chunks = self._chunks, []
         self._came.clear()
-        if not self._ended:
+        if not self.ended:
             self._full.clear()
         self._taken.set()
         return batch

@@ -15,6 +15,7 @@ from typing import Any
 from ray.serve._private.request_router.pow_2_router import PowerOfTwoChoicesRequestRouter
 from ray.serve._private.request_router.request_router import LocalityMixin, MultiplexMixin, RequestRouter
 
+from deployments.choosing import Listening
 from deployments.engine import starts  # the module, and nothing out of it: Serve copies this file's globals by value
 from mixture.types import Query
 
@@ -24,14 +25,14 @@ SLACK = 4
 prefix that is computed twice costs less than waiting behind others."""
 
 
-class PrefixRouter(LocalityMixin, MultiplexMixin, RequestRouter):
+class PrefixRouter(Listening, LocalityMixin, MultiplexMixin, RequestRouter):
     """Serve's protocol for a router of requests. Without first in, first out, which would give one request the replica
     that was chosen for another. What Serve tells it of the replicas is noted for those who ask whether an engine runs.
     """
 
     def initialize_state(self, **more: Any) -> None:
         """Serve says nothing of a deployment that has no replica from the beginning."""
-        super().initialize_state(**more)  # type: ignore[no-untyped-call]
+        super().initialize_state(**more)
         self._note()
 
     def update_replicas(self, replicas: list[Any]) -> None:
@@ -48,7 +49,12 @@ class PrefixRouter(LocalityMixin, MultiplexMixin, RequestRouter):
         starts.RUNNING[self._deployment_id.name] = len(self.curr_replicas)
 
     async def choose_replicas(self, candidate_replicas: list[Any], pending_request: Any = None) -> list[list[Any]]:
-        """The replicas to try, in ranks: the home of the request unless it is overloaded, then two at random."""
+        """The replicas to try, in ranks: the home of the request unless it is overloaded, then two at random; none that
+        is silent while there are others.
+        """
+        return self.without_silent(await self._ranked(candidate_replicas, pending_request), candidate_replicas)
+
+    async def _ranked(self, candidate_replicas: list[Any], pending_request: Any) -> list[list[Any]]:
         two: Any = PowerOfTwoChoicesRequestRouter.choose_replicas
         anywhere: list[list[Any]] = await two(self, candidate_replicas, pending_request)
         key = beginning(pending_request.args) if pending_request is not None else None

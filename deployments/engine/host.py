@@ -112,7 +112,7 @@ class HostedEngine:
         async with aclosing(batches(engine.stream(query, adapter), name, window)) as made:
             async for batch in made:
                 now = time.monotonic()
-                if isinstance(batch, list) and now - told > REPORT_SECONDS:
+                if isinstance(batch, list) and batch and now - told > REPORT_SECONDS:
                     told = now
                     yield [*batch, engine.load]
                 else:

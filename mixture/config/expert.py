@@ -51,6 +51,9 @@ class Resilience(Section):
     """Seconds for the whole answer, retries included."""
     first_token_timeout: Positive = 60.0
     """Seconds until the first chunk of a streamed answer."""
+    heartbeat_timeout: Annotated[float, Field(ge=3)] = 5.0
+    """Seconds without a sign of life from an expert that runs apart, whose process gives one each second, after which
+    it is taken to be gone: what had not begun is asked again elsewhere, what had begun ends with an error."""
     allowed_fails: Annotated[int, Field(ge=1)] = 3
     """Failures in a row after which the expert is left alone for `cooldown_time`."""
     cooldown_time: Positive = 30.0
@@ -63,10 +66,12 @@ class ResilienceOverride(Section):
     """The fields of `Resilience` that one expert sets for itself."""
 
     num_retries: Annotated[int, Field(ge=0, le=10)] | None = None
-    """This expert's own, in place of `defaults`; so with the next five."""
+    """This expert's own, in place of `defaults`; so with the next six."""
     timeout: Positive | None = None
     """See `defaults`."""
     first_token_timeout: Positive | None = None
+    """See `defaults`."""
+    heartbeat_timeout: Annotated[float, Field(ge=3)] | None = None
     """See `defaults`."""
     allowed_fails: Annotated[int, Field(ge=1)] | None = None
     """See `defaults`."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Literal
 
-from mixture.errors import Declined, ExpertUnavailable
+from mixture.errors import ExpertUnavailable
 from mixture.streams import chunks
 from mixture.types import Chunk, Expert, Query
 from mixture.wrappers.wrapper import Wrapper
@@ -112,4 +112,4 @@ class Breaking(Wrapper):
 
 def _tells(error: ExpertUnavailable) -> bool:
     """Whether the error says that the expert is in a bad state; having no place free here does not."""
-    return not isinstance(error, Declined) and error.code != "expert_busy"
+    return error.telling and error.code != "expert_busy"

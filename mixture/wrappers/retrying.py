@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
-from mixture.errors import ExpertTimeout, ExpertUnavailable, RateLimited, StreamBroken
+from mixture.errors import ExpertTimeout, ExpertUnavailable, RateLimited, ReplicaLost, StreamBroken
 from mixture.streams import chunks
 from mixture.types import Chunk, Expert, Query
 from mixture.wrappers.wrapper import Wrapper
@@ -88,7 +88,9 @@ def passing(error: ExpertUnavailable) -> bool:
     """Whether the same call may succeed a moment later. A code of its own marks what will not change by itself: a
     refused key, an unknown model, an expert that is left alone.
     """
-    return type(error) in (ExpertUnavailable, ExpertTimeout, RateLimited) and error.code == error.default_code
+    return (
+        type(error) in (ExpertUnavailable, ReplicaLost, ExpertTimeout, RateLimited) and error.code == error.default_code
+    )
 
 
 def broken(error: ExpertUnavailable, name: str) -> StreamBroken:

@@ -11,12 +11,29 @@ import jsonschema
 import pytest
 import ray
 import yaml
+from ray.serve._private.haproxy_templates import HAPROXY_CONFIG_TEMPLATE
 
-from commands.environment import Held, for_ray
+from commands.environment import GONE, Held, for_ray
 from commands.validate import faults_of
 from mixture.config import load
 
 ROOT = Path(__file__).parents[2]
+
+
+CONFIGURATION = """
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 1s
+    timeout server 1s
+    option splice-request
+frontend here
+    bind 127.0.0.1:1
+    default_backend there
+backend there
+    default-server inter 5s check
+    server one 127.0.0.1:2 check
+"""
 
 
 @pytest.fixture(scope="module")
@@ -61,16 +78,26 @@ def test_the_flags_are_those_that_mixture_serve_sets(tmp_path):
         ours = for_ray(tmp_path, held, True, {})
     finally:
         held.release()
-    for name in ("RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_THROUGHPUT_OPTIMIZED", "RAY_USAGE_STATS_ENABLED"):
+    for name in ("RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_THROUGHPUT_OPTIMIZED", "RAY_USAGE_STATS_ENABLED", *GONE):
         assert found[name] == ours[name]
     assert (found["RAY_AUTH_MODE"], found["RAY_AUTH_TOKEN"], found["OPENAI_API_KEY"]) == ("token", "a long text", "k")
 
 
-def test_haproxy_is_started_without_splicing(tmp_path):
-    subprocess.run([ROOT / "deploy" / "haproxy.sh", tmp_path / "haproxy", sys.executable], check=True)
+def test_haproxy_is_started_without_splicing_and_notices_that_a_machine_is_gone(tmp_path):
+    subprocess.run([sys.executable, "-m", "commands.haproxy", tmp_path / "haproxy"], check=True, cwd=ROOT)
     shown = subprocess.run([tmp_path / "haproxy", "-v"], capture_output=True, text=True, check=True).stdout
     assert shown.startswith("HAProxy version")
     assert (tmp_path / "haproxy").read_text().rstrip().endswith('-dS "$@"')
+    assert HAPROXY_CONFIG_TEMPLATE.count("    option splice-request\n") == 1, "the line that is replaced"
+    written = tmp_path / "haproxy.cfg"
+    written.write_text(CONFIGURATION)
+    for _ in range(2):
+        subprocess.run([tmp_path / "haproxy", "-c", "-f", written], capture_output=True, check=True)
+        assert [written.read_text().count(word) for word in ("option srvtcpka", "tcp-ut", "splice-request")] == [
+            1,
+            1,
+            0,
+        ]
 
 
 def test_engines_find_their_place_on_the_cluster(tmp_path):

@@ -238,6 +238,19 @@ async def test_the_interval_may_change_from_batch_to_batch():
     assert len(asked) == len(batches)
 
 
+async def test_coalescing_gives_empty_batches_in_silence_and_loses_nothing():
+    gate = asyncio.Event()
+    batches = coalesce(numbered(4, gate, after=2), interval=0, beat=0.01)
+    seen = []
+    async for batch in batches:
+        seen.append([chunk.text for chunk in batch])
+        if seen[-2:] == [[], []]:
+            gate.set()
+    assert [text for batch in seen for text in batch] == ["0", "1", "2", "3"]
+    assert [] in seen
+    assert [batch async for batch in coalesce(numbered(0), beat=3600)] == []
+
+
 async def test_coalescing_holds_a_bounded_number():
     count = 0
 

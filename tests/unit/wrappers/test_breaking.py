@@ -6,10 +6,10 @@ from contextlib import aclosing
 import pytest
 
 from mixture.config import Resilience
-from mixture.errors import ExpertUnavailable, InvalidQuery
+from mixture.errors import ExpertUnavailable, InvalidQuery, ReplicaBroke, ReplicaLost
 from mixture.providers.scripted import scripted
 from mixture.streams import chunks, complete
-from mixture.types import Message, Query
+from mixture.types import Chunk, Message, Query
 from mixture.wrappers import Breaker, Breaking, cooling, state, wrap
 
 QUERY = Query((Message("user", "hi"),))
@@ -60,11 +60,35 @@ async def test_a_success_between_failures_starts_the_count_again():
 
 
 @pytest.mark.parametrize(
-    ("kind", "code"), [("Declined", None), ("InvalidQuery", None), ("ExpertTimeout", "expert_busy")]
+    ("kind", "code"),
+    [
+        ("Declined", None),
+        ("InvalidQuery", None),
+        ("ExpertTimeout", "expert_busy"),
+    ],
 )
 async def test_what_says_nothing_of_the_expert_does_not_count(kind, code):
     expert, _ = breaking(scripted(failure={"error": kind, "code": code}), fails=1)
     await fail(expert, 3, (ExpertUnavailable, InvalidQuery))
+    assert expert.breaker.state == "closed"
+
+
+class Hosted:
+    """An expert whose process dies with each call."""
+
+    def __init__(self, kind):
+        self.card, self.kind = scripted().card, kind
+
+    async def stream(self, query):
+        if self.kind is ReplicaBroke:
+            yield Chunk("so far")
+        raise self.kind("the process is gone")
+
+
+@pytest.mark.parametrize("kind", [ReplicaLost, ReplicaBroke])
+async def test_a_process_that_is_gone_does_not_count_since_the_expert_may_have_others(kind):
+    expert, _ = breaking(Hosted(kind), fails=1)
+    await fail(expert, 3, kind)
     assert expert.breaker.state == "closed"
 
 
