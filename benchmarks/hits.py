@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
+from mixture.caching.meaning.english import in_english
 from mixture.caching.meaning.index import Index, Question
 from mixture.caching.meaning.signature import signature_of
 from mixture.caching.meaning.vectors import vector_of
@@ -50,9 +51,12 @@ def measured(folder: Path, encoder: str) -> Hits:
     kept, looked = _questions(origins, encoder), _questions(asked, encoder)
     index = Index()
     for number, question in enumerate(kept):
+        if not in_english(origins[number]):
+            continue
         index.add(SETTING, question, Slot("all", number.to_bytes(4, "big"), b"", 0.0, 0), lambda slot, size: True)
     found = [index.find(SETTING, question) for question in looked]
     scores = np.array([score for score, _ in filter(None, found)])
+    scores[[not in_english(text) for text in asked]] = -1.0  # the cache compares no such question
     places = np.array([int.from_bytes(slot.key, "big") for _, slot in filter(None, found)])
     right = places == np.arange(len(rows))
     same = np.array([origins[place] == origins[row] for row, place in enumerate(places)])

@@ -118,7 +118,10 @@ def _resolved(config: Config) -> Config:
     ledger = config.ledger.model_copy(update={"journal": str(folder_of(config.ledger, os.environ).absolute())})
     folder = Path(config.batches.folder or home(os.environ) / "batches").absolute()
     batches = config.batches.model_copy(update={"folder": str(folder)})
-    return config.model_copy(update={"experts": experts, "ledger": ledger, "batches": batches})
+    learned = Path(config.cache.semantic.folder or home(os.environ) / "cache").absolute()
+    semantic = config.cache.semantic.model_copy(update={"folder": str(learned)})
+    cache = config.cache.model_copy(update={"semantic": semantic})
+    return config.model_copy(update={"experts": experts, "ledger": ledger, "batches": batches, "cache": cache})
 
 
 def _expert(config: Config, expert: ExpertConfig, retrieval: Application) -> Application:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Hashable
+from collections.abc import Coroutine, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,14 +135,20 @@ class AnswerCache:
         task.add_done_callback(self._behind.discard)
 
     async def follow(self) -> None:
-        """Forget what was deleted through other gateways, until cancelled."""
+        """Forget what was deleted through other gateways, and learn what they learn, until cancelled."""
         seen: dict[str, float] = {}
-        while self.shared is not None:
-            for owner, when in (await self.shared.cleared()).items():
-                if seen.get(owner, 0.0) < when:
-                    seen[owner] = when
-                    self.store.clear(owner, before=when)
+        while self.shared is not None or self.semantic is not None:
+            if self.semantic is not None:
+                self.semantic.trust.catch_up()
+            if self.shared is not None:
+                self._forget(await self.shared.cleared(), seen)
             await asyncio.sleep(LOOK)
+
+    def _forget(self, cleared: Mapping[str, float], seen: dict[str, float]) -> None:
+        for owner, when in cleared.items():
+            if seen.get(owner, 0.0) < when:
+                seen[owner] = when
+                self.store.clear(owner, before=when)
 
     async def close(self) -> None:
         """Stop what is done in the background."""

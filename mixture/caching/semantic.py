@@ -8,12 +8,15 @@ import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
+from mixture.caching.meaning.english import in_english
 from mixture.caching.meaning.index import Index, Question
 from mixture.caching.meaning.judging import same_answer
+from mixture.caching.meaning.learned import Learned
 from mixture.caching.meaning.signature import signature_of
 from mixture.caching.meaning.trust import Trust
 from mixture.caching.meaning.vectors import vector_of
@@ -29,6 +32,8 @@ LONGEST = 4_000
 """Characters of a question that is compared; longer ones are never the same by chance of words."""
 PATIENCE = 0.05
 """Seconds that an encoder has; then the question is a miss."""
+FORM = 1
+"""Raised when scores would mean something else than before."""
 REMEMBERED = 10_000
 """Hits that can be judged by feedback, the last ones."""
 
@@ -57,14 +62,14 @@ class SemanticCache:
         chance: Any = random,
     ) -> None:
         self.config = config
-        self.trust = Trust(config.threshold, config.max_false_hit_rate)
+        self.trust = Trust(config.threshold, config.max_false_hit_rate, _learned(config))
         self._store, self._encode, self._domain_of, self._chance = store, encode, domain_of, chance
         self._index = Index()
         self._hits: OrderedDict[tuple[str, str], Match] = OrderedDict()
 
     async def question(self, text: str) -> Question | None:
-        """`text` as it is compared; None where it can't be, or not in time."""
-        if not text.strip() or len(text) > LONGEST:
+        """`text` as it is compared; None where it can't be, not in time, or not by a guard that knows English alone."""
+        if not text.strip() or len(text) > LONGEST or not in_english(text):
             return None
         try:
             async with asyncio.timeout(PATIENCE):
@@ -134,3 +139,8 @@ class SemanticCache:
                 match.domain,
                 domain.facts(),
             )
+
+
+def _learned(config: SemanticConfig) -> Learned | None:
+    """Where what is judged is kept: scores by another encoder mean something else, and so do those of another form."""
+    return None if config.folder is None else Learned(Path(config.folder) / f"judged-{config.encoder}-{FORM}.jsonl")

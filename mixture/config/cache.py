@@ -33,6 +33,9 @@ class SemanticConfig(Section):
     accounted to `cache-recheck`."""
     max_false_hit_rate: Annotated[float, Field(gt=0, lt=1)] = 0.02
     """The share of false hits that is allowed. A domain that exceeds it is switched off."""
+    folder: str | None = None
+    """Where all gateways keep what was judged, domains and scores: `cache` in Mixture's own folder (`~/.mixture`) when
+    left out; the library keeps it in memory. With gateways on several machines: a folder that all of them see."""
 
 
 class CacheConfig(Section):

@@ -73,6 +73,8 @@ class Lexicon:
     superlatives: frozenset[str]
     symmetric: frozenset[str]
     prepositions: frozenset[str]
+    telling: frozenset[str]
+    foreign: frozenset[str]
     numbers: Mapping[str, float]
 
 
@@ -95,7 +97,17 @@ def lexicon() -> Lexicon:
     )
 
 
-_SETS = ("light", "asking", "negations", "quantifiers", "superlatives", "symmetric", "prepositions")
+_SETS = (
+    "light",
+    "asking",
+    "negations",
+    "quantifiers",
+    "superlatives",
+    "symmetric",
+    "prepositions",
+    "telling",
+    "foreign",
+)
 
 
 def signature_of(text: str) -> Signature:

@@ -8,12 +8,18 @@ come back.
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from scipy.special import betaincinv
+
+from mixture.caching.meaning.learned import Learned, Line
+
+logger = logging.getLogger("mixture.cache")
 
 CONFIDENCE = 0.95
 KEPT = 2_000
@@ -56,11 +62,14 @@ class Domain:
 
 
 class Trust:
-    """Thresholds by domain. `most` is the rate of false hits that is allowed."""
+    """Thresholds by domain. `most` is the rate of false hits that is allowed; `learned` keeps what is judged, and
+    brings what others judge.
+    """
 
-    def __init__(self, threshold: float, most: float) -> None:
-        self._threshold, self._most = threshold, most
+    def __init__(self, threshold: float, most: float, learned: Learned | None = None) -> None:
+        self._threshold, self._most, self._learned = threshold, most, learned
         self._domains: dict[str, Domain] = {}
+        self.catch_up()
 
     def domain(self, name: str) -> Domain:
         """What is known of a domain."""
@@ -68,6 +77,46 @@ class Trust:
 
     def judge(self, name: str, score: float, *, right: bool) -> None:
         """Learn from one judged hit."""
+        if self._learned is None:
+            return self._take(name, score, right=right)
+        try:
+            self._learned.add({"domain": name, "score": round(score, 6), "right": right}, self._whole)
+        except OSError as error:
+            logger.warning("what the semantic cache learns is kept in memory alone: %s", error.strerror or error)
+            return self._take(name, score, right=right)
+        return self.catch_up()
+
+    def catch_up(self) -> None:
+        """Take in what was judged since, here and elsewhere."""
+        if self._learned is None:
+            return
+        try:
+            for line in self._learned.news():
+                self._read(line)
+        except OSError as error:
+            logger.warning("what others learned of the semantic cache can't be read: %s", error.strerror or error)
+
+    def _read(self, line: Line) -> None:
+        try:
+            if "samples" in line:
+                self._domains[line["domain"]] = self._restored(line)
+            else:
+                self._take(line["domain"], float(line["score"]), right=bool(line["right"]))
+        except (KeyError, TypeError, ValueError):
+            logger.warning("a line of what the semantic cache learned can't be read, and is left out")
+
+    def _restored(self, line: Line) -> Domain:
+        domain = Domain(max(self._threshold, float(line["threshold"])), off=bool(line["off"]))
+        domain.samples.extend((float(score), bool(right)) for score, right in line["samples"])
+        return domain
+
+    def _whole(self) -> Iterator[Line]:
+        self.catch_up()
+        for name, domain in self._domains.items():
+            samples = [[score, right] for score, right in domain.samples]
+            yield {"domain": name, "threshold": domain.threshold, "off": domain.off, "samples": samples}
+
+    def _take(self, name: str, score: float, *, right: bool) -> None:
         domain = self.domain(name)
         domain.samples.append((score, right))
         if not right or domain.off:
