@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 
 import pytest
 
 from mixture import Mixture
+from mixture.errors import MixtureError
 from mixture.simulation import StandIn
+from mixture.trace import Trace
+from mixture.types import Delta
 
 ASK = "How many are there, would you say?"
 ANSWER = "The answer is 42"
@@ -74,3 +77,45 @@ async def test_of_a_hedge():
     assert answer.completion.text == ANSWER
     taken = {call.expert: (call.usage.prompt_tokens, call.usage.completion_tokens) for call in answer.report.calls}
     assert taken == dict(zip(names, counted, strict=True))
+
+
+PROSE = (
+    "The harbour was quiet when the last boat came in, and nobody on the long stone pier spoke a word until its ropes "
+    "were made fast. An old man counted the boxes of fish twice, wrote the number into his book, and said that it had "
+    "been a better day than most. Behind him the lamps went on one after another along the street, and from the house "
+    "at the corner came the smell of bread, as it did every evening at this hour of the year."
+)
+UNTOLD = {
+    "broke off": ({"failure": {"error": "StreamBroken", "after": 60}}, None, "error"),
+    "the client left": ({"rate": 150}, 40, "cancelled"),
+}
+
+
+@pytest.mark.parametrize("case", UNTOLD)
+@pytest.mark.parametrize(("tokenizer", "off"), [("words", 0.1), (None, 0.25)])
+async def test_what_an_upstream_never_counted_is_estimated_marked_and_near_what_it_sent(case, tokenizer, off):
+    behaviour, leaves, outcome = UNTOLD[case]
+    with StandIn(text=PROSE, **behaviour) as upstream:
+        expert = {
+            "name": "one",
+            "provider": "openai",
+            "base_url": upstream.base_url,
+            "api_key": "none",
+            "tokenizer": tokenizer,
+            "price": {"input": 1, "output": 1},
+        }
+        mixture, trace, pieces = Mixture.from_config({"experts": [expert], "defaults": {"num_retries": 0}}), Trace(), 0
+        with suppress(MixtureError):
+            async with aclosing(mixture.stream(f"Go on as this begins. {PROSE}", "one", trace=trace)) as events:
+                async for event in events:
+                    pieces += isinstance(event, Delta)
+                    if pieces == leaves:
+                        break
+        await mixture.close()
+        sent = upstream.stats.prompt_tokens, upstream.stats.completion_tokens
+    (call,) = trace.calls
+    assert (call.outcome, call.usage.estimated) == (outcome, True)
+    assert sent[1] >= 40
+    assert (call.usage.prompt_tokens, call.usage.completion_tokens) == pytest.approx(sent, rel=off)
+    assert call.cost_usd == pytest.approx(sum(sent) / 1e6, rel=off)
+    assert trace.report().usage.estimated
