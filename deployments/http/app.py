@@ -161,7 +161,7 @@ def create_app(
     app.gate = Gate(
         app=super(GatedApp, app).__call__,
         endpoints=endpoints,
-        socket=ChatSocket(mixture, server, checked, load, log),
+        socket=ChatSocket(mixture, server, checked, load, log, desk),
         keys=checked,
         load=load,
         log=log,

@@ -2,14 +2,14 @@
 
 In: `{"type": "ask", "id", "model", "messages", ...}` (every field of a chat request) and `{"type": "cancel", "id"}`.
 Out: `{"id", "type": "routed" | "awaited" | "planned" | "retrieved" | "proposed" | "scored" | "delta" | "answered" |
-"error" | "cancelled", ...}`. A message that can't be understood is answered with an error and never closes the socket.
+"error" | "cancelled", ...}`; `answered` has the `request_id` by which the answer can be judged. A message that can't be
+understood is answered with an error and never closes the socket.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -20,6 +20,7 @@ from deployments.http.auth import Keys
 from deployments.http.connection import ClientGone, Message, Receive, Send
 from deployments.http.errors import as_mixture_error
 from deployments.http.exchange import Exchange
+from deployments.http.feedback import Feedback
 from deployments.http.gate import Load
 from deployments.http.metrics import counted
 from mixture import Mixture
@@ -29,7 +30,7 @@ from mixture.api.openai_chat import Asked, parse_chat
 from mixture.api.parsing import check_size, shown
 from mixture.config import ServerConfig
 from mixture.errors import InvalidQuery, MixtureError, Overloaded, Unauthenticated
-from mixture.types import Caller
+from mixture.types import Answered, Caller, Event
 
 MOST_RUNS = 32
 """Runs at once on one socket."""
@@ -41,12 +42,21 @@ KEY_PREFIX = "mixture-key."
 class ChatSocket:
     """Answers WebSockets."""
 
-    def __init__(self, mixture: Mixture, server: ServerConfig, keys: Keys, load: Load, log: AccessLog | None) -> None:
+    def __init__(
+        self,
+        mixture: Mixture,
+        server: ServerConfig,
+        keys: Keys,
+        load: Load,
+        log: AccessLog | None,
+        feedback: Feedback,
+    ) -> None:
         self._mixture = mixture
         self._server = server
         self._keys = keys
         self._load = load
         self._log = log
+        self._feedback = feedback
 
     async def __call__(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         """Serve one socket until its client leaves."""
@@ -61,7 +71,7 @@ class ChatSocket:
         exchange.trace.caller = caller
         exchange.status = 101
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if SUBPROTOCOL in offered else None})
-        conversation = _Conversation(self._mixture, self._server, self._load, self._log, exchange, send)
+        conversation = _Conversation(self._mixture, self._server, self._load, self._log, self._feedback, exchange, send)
         try:
             while (message := await receive())["type"] != "websocket.disconnect":
                 await conversation.take(message)
@@ -85,6 +95,7 @@ class _Conversation:
         server: ServerConfig,
         load: Load,
         log: AccessLog | None,
+        feedback: Feedback,
         exchange: Exchange,
         send: Send,
     ) -> None:
@@ -92,6 +103,7 @@ class _Conversation:
         self._server = server
         self._load = load
         self._log = log
+        self._feedback = feedback
         self._exchange = exchange
         self._send = send
         self._runs: dict[str, asyncio.Task[None]] = {}
@@ -136,7 +148,9 @@ class _Conversation:
             raise InvalidQuery(f"id: a run with the id {run_id!r} is still going on", param="id", code="duplicate_id")
         if len(self._runs) >= MOST_RUNS:
             raise Overloaded(f"{MOST_RUNS} runs are going on, the most that one socket may have")
-        asked = parse_chat(orjson.dumps(fields), self._server.max_messages)
+        whole, most = self._exchange, self._server.max_messages
+        name = f"{whole.id}/{run_id}"
+        asked = parse_chat(orjson.dumps(fields), most, request_id=name, session=whole.session)
         run = asyncio.create_task(self._run(run_id, asked))
         self._runs[run_id] = run
         run.add_done_callback(lambda _: self._runs.pop(run_id, None))
@@ -148,11 +162,12 @@ class _Conversation:
         run.cancel()
 
     async def _run(self, run_id: str, asked: Asked) -> None:
-        exchange = self._part(run_id, asked)
+        exchange = self._part(asked)
         try:
             with self._load:
                 await self._answer(run_id, asked, exchange)
             exchange.status = 200
+            self._feedback.answered(exchange, asked)
         except asyncio.CancelledError:
             exchange.status, exchange.error = 499, "cancelled"
             with suppress(ClientGone):
@@ -163,6 +178,7 @@ class _Conversation:
         except Exception as caught:
             error = as_mixture_error(caught)
             exchange.status, exchange.error = error.status, error.code or error.type
+            self._feedback.failed(exchange, asked, exchange.error)
             await self._say(run_id, {"type": "error", "error": error_fields(error)})
         finally:
             counted(exchange)
@@ -170,21 +186,20 @@ class _Conversation:
                 self._log.add(fields_of(exchange))
 
     async def _answer(self, run_id: str, asked: Asked, exchange: Exchange) -> None:
-        query = replace(asked.query, request_id=exchange.id, session=self._exchange.session)
-        query, ticket = await self._mixture.admit(query, asked.model, asked.wishes, exchange.trace)
+        query, ticket = await self._mixture.admit(asked.query, asked.model, asked.wishes, exchange.trace)
         try:
             events = self._mixture.stream(query, asked.model, asked.wishes, trace=exchange.trace)
             async with aclosing(events):
                 async for event in events:
                     exchange.told(event)
-                    await self._say(run_id, event_fields(event, expose=asked.wishes.expose_proposals))
+                    await self._say(run_id, _fields(event, asked, exchange))
         finally:
             ticket.close()
 
-    def _part(self, run_id: str, asked: Asked) -> Exchange:
-        """The run as a request of its own, for the log."""
+    def _part(self, asked: Asked) -> Exchange:
+        """The run as a request of its own, for the log and for those who judge it."""
         whole = self._exchange
-        part = Exchange(whole.scope, whole.path, whole.headers, f"{whole.id}/{run_id}", whole.encode_error)
+        part = Exchange(whole.scope, whole.path, whole.headers, asked.query.request_id or whole.id, whole.encode_error)
         part.model, part.stream, part.trace.caller = asked.model, True, whole.trace.caller
         if self._server.log_prompts:
             part.prompt = asked.query.text
@@ -195,6 +210,12 @@ class _Conversation:
             await self._send({"type": "websocket.send", "text": orjson.dumps({"id": run_id, **fields}).decode()})
         except (OSError, RuntimeError):  # what servers raise when the socket is closed already
             raise ClientGone from None
+
+
+def _fields(event: Event, asked: Asked, exchange: Exchange) -> dict[str, Any]:
+    """An event as a message; the answer says under which name it can be judged."""
+    fields = event_fields(event, expose=asked.wishes.expose_proposals)
+    return {**fields, "request_id": exchange.id} if isinstance(event, Answered) else fields
 
 
 def _id(value: Any) -> str:

@@ -14,8 +14,8 @@ from mixture.feedback import Note, Receipt
 class FeedbackRequest(Body):
     """What is said of an answer: `thumbs` or `score`, or a `correction`, which alone means that it was wrong."""
 
-    request_id: Annotated[str, Field(min_length=1, max_length=128)]
-    """The `x-request-id` of the answer."""
+    request_id: Annotated[str, Field(min_length=1, max_length=257)]
+    """The `x-request-id` of the answer; of a run on `/ws/chat` the `request_id` in its `answered`."""
     thumbs: Literal["up", "down"] | None = None
     """`up` is a score of 1, `down` of 0."""
     score: Annotated[float, Field(ge=0, le=1)] | None = None

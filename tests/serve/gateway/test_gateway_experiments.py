@@ -1,12 +1,14 @@
 """Experiments over HTTP: who answers, what is judged, and what the background never shows."""
 
 import asyncio
+import json
 
 import aiohttp
 import pytest
+from websockets.asyncio.client import connect
 
 from mixture.providers.scripted import scripted
-from tests.serve.gateway.inprocess import config_of, serving
+from tests.serve.gateway.inprocess import OTHER_KEY, config_of, serving
 
 OLD, NEW = "The answer is 12.", "The answer is 13."
 
@@ -19,6 +21,13 @@ def made(folder, **experiment):
         aliases={"chat": {"experiment": {"control": "old", "candidate": "new", **experiment}}},
     )
     return serving(experts, config)
+
+
+def broken(folder):
+    """A server whose candidate never answers."""
+    experts = [scripted("old", OLD), scripted("new", NEW, failure={"error": "ExpertUnavailable"})]
+    aliases = {"chat": {"experiment": {"control": "old", "candidate": "new"}}}
+    return serving(experts, config_of(experts, feedback={"folder": str(folder)}, aliases=aliases))
 
 
 async def post(server, path, body, **headers):
@@ -84,14 +93,8 @@ async def test_a_shadow_is_asked_in_the_background_and_seen_by_nobody(tmp_path):
 
 
 async def test_streams_are_part_of_it_and_failures_count(tmp_path):
-    experts = [scripted("old", OLD), scripted("new", NEW, failure={"error": "ExpertUnavailable"})]
-    config = config_of(
-        experts,
-        feedback={"folder": str(tmp_path)},
-        aliases={"chat": {"experiment": {"control": "old", "candidate": "new"}}},
-    )
     body = {"model": "chat", "stream": True, "messages": [{"role": "user", "content": "How much is it?"}]}
-    async with serving(experts, config) as server, aiohttp.ClientSession() as session:
+    async with broken(tmp_path) as server, aiohttp.ClientSession() as session:
         for number in range(20):
             headers = {**server.headers, "x-session-id": f"s{number}"}
             async with session.post(f"{server.url}/v1/chat/completions", json=body, headers=headers) as answer:
@@ -99,6 +102,67 @@ async def test_streams_are_part_of_it_and_failures_count(tmp_path):
         found = await until(server, lambda one: sum(one["sessions"].values()) == 20)
         assert found["sessions"]["candidate"] >= server.counts("new").started > 0  # its breaker opens
         assert found["failed"]["mean"] == 1.0
+
+
+async def run(server, number, run_id="a"):
+    """One run on a socket of its own: the message that ends it."""
+    headers = {**server.headers, "x-session-id": f"s{number}"}
+    async with connect(server.ws_url, additional_headers=headers) as socket, asyncio.timeout(20):
+        question = [{"role": "user", "content": "How much is it?"}]
+        await socket.send(json.dumps({"type": "ask", "id": run_id, "model": "chat", "messages": question}))
+        while (heard := json.loads(await socket.recv()))["type"] not in ("answered", "error"):
+            pass
+        return heard
+
+
+async def test_runs_on_a_socket_are_part_of_it_and_judged(tmp_path):
+    async with made(tmp_path) as server:
+        arms = {}
+        for number in range(16):
+            heard = await run(server, number)
+            arms[number] = heard["mixture"]["experiment"]["arm"]
+            assert heard["choices"][0]["text"] == (NEW if arms[number] == "candidate" else OLD)
+            score = 1.0 if arms[number] == "candidate" else 0.0
+            body = {"request_id": heard["request_id"], "score": score}
+            assert (await post(server, "/v1/mixture/feedback", body))[0] == 200
+        assert set(arms.values()) == {"control", "candidate"}
+        over_http = {number: (await ask(server, number))[2]["mixture"]["experiment"]["arm"] for number in range(16)}
+        assert over_http == arms
+        found = await until(server, lambda one: sum(one["sessions"].values()) == 16)
+        assert sum(found["judged"].values()) == 16
+        assert found["score"]["mean"] == 1.0
+
+
+async def test_a_run_on_a_socket_is_mirrored(tmp_path):
+    async with made(tmp_path, mode="shadow", share=1) as server:
+        heard = await run(server, 1)
+        assert heard["choices"][0]["text"] == OLD
+        assert [call["name"] for call in heard["mixture"]["experts"]] == ["old"]
+        found = await until(server, lambda one: one["sessions"]["candidate"] == 1)
+        assert (found["agreement"]["mean"], server.counts("new").started) == (0, 1)
+
+
+async def test_runs_on_a_socket_that_fail_count(tmp_path):
+    async with broken(tmp_path) as server:
+        kinds = {(await run(server, number))["type"] for number in range(20)}
+        assert kinds == {"answered", "error"}
+        found = await until(server, lambda one: sum(one["sessions"].values()) == 20)
+        assert found["failed"]["mean"] == 1.0
+
+
+async def test_an_estimate_names_the_arm_that_the_request_gets(tmp_path):
+    async with made(tmp_path) as server:
+        chosen = set()
+        for number in range(12):
+            other = {"authorization": f"Bearer {OTHER_KEY}"} if number % 2 else {}
+            session = {"x-session-id": f"s{number}"} if number % 3 else {}
+            question = {"model": "chat", "messages": [{"role": "user", "content": f"How much is {number}?"}]}
+            _, _, seen = await post(server, "/v1/mixture/estimate", question, **session, **other)
+            _, _, answer = await post(server, "/v1/chat/completions", question, **session, **other)
+            model = answer["mixture"]["experiment"]["model"]
+            assert [call["expert"] for call in seen["calls"]] == [model]
+            chosen.add(model)
+        assert chosen == {"old", "new"}
 
 
 async def test_without_experiments_the_list_is_empty():
