@@ -6,14 +6,17 @@ import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, DateFormatter
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import Bbox
 
+from mixture.evaluation.report.labels import label
 from mixture.evaluation.report.summary import QUANTILES, Summary
 
 matplotlib.rcParams.update(
@@ -61,42 +64,14 @@ def plane(summary: Summary) -> Figure | None:
         axes.plot([cost], [score], "o", color=colour, markersize=6, zorder=3)
     front = sorted((cost, score) for arm, cost, score in zip(arms, costs, scores, strict=True) if arm.efficient)
     axes.plot(*zip(*front, strict=True), color=BEST, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-    _labels(axes, [arm.name for arm in arms], costs, scores)
     axes.set_xlabel("US dollars for a thousand items")
     axes.set_ylabel("score, % (bars: 95% intervals)")
-    return figure
-
-
-def _labels(axes: Axes, names: Sequence[str], xs: Sequence[float], ys: Sequence[float]) -> None:
-    """Names beside their points, pushed apart where they would lie on one another."""
     axes.margins(x=0.18, y=0.12)
-    figure = axes.figure
-    figure.canvas.draw()
-    spots = [axes.transData.transform((x, y)) for x, y in zip(xs, ys, strict=True)]
-    left, right = axes.bbox.x0, axes.bbox.x1
-    taken: list[tuple[float, float, float]] = []
-    step = 15.0 * figure.dpi / 100
-    for place in sorted(range(len(names)), key=lambda place: -spots[place][1]):
-        x, y = spots[place]
-        size = 5.6 * len(_short(names[place])) * figure.dpi / 100
-        before = x + size + 12 > right and x - size > left
-        start = x - size - 9 if before else x + 9
-        shift = 0.0
-        while any(start < end and begin < start + size and abs(y + shift - at) < step for begin, end, at in taken):
-            shift = -shift if shift > 0 else -shift + step / 2
-        taken.append((start, start + size, y + shift))
-        axes.annotate(
-            _short(names[place]),
-            (xs[place], ys[place]),
-            xytext=(-7 if before else 7, shift * 72 / figure.dpi),
-            textcoords="offset points",
-            ha="right" if before else "left",
-            va="center",
-            fontsize=8,
-            color="#222222",
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],
-            arrowprops={"arrowstyle": "-", "color": "#bbbbbb", "linewidth": 0.6} if abs(shift) > step / 2 else None,
-        )
+    figure.draw_without_rendering()
+    bars = [Bbox.from_extents(cost, 100 * arm.standing.score.low, cost, 100 * arm.standing.score.high)
+            for cost, arm in zip(costs, arms, strict=True)]  # fmt: skip
+    label(axes, [_short(arm.name) for arm in arms], costs, scores, bars)
+    return figure
 
 
 def domains(summary: Summary) -> Figure | None:
@@ -203,7 +178,24 @@ def certainty(summary: Summary) -> Figure | None:
     return figure
 
 
+def spending(summary: Summary) -> Figure | None:
+    """What live traffic cost, day by day."""
+    days = summary.facts.get("traffic", {}).get("day", ())
+    if len(days) < 2:
+        return None
+    figure, axes = _axes(WIDTH, 2.4)
+    dates = [date.fromisoformat(day["day"]) for day in days]
+    axes.bar(dates, [day["cost_usd"] for day in days], color=BEST, alpha=0.8)
+    axes.xaxis.set_major_locator(AutoDateLocator(maxticks=8))
+    axes.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))
+    axes.tick_params(axis="x", labelsize=8)
+    axes.grid(visible=False, axis="x")
+    axes.set_ylabel("US dollars")
+    return figure
+
+
 FIGURES: Mapping[str, Drawn] = {
+    "spending": spending,
     "plane": plane,
     "domains": domains,
     "latencies": latencies,
@@ -240,6 +232,7 @@ def _axes(width: float, height: float) -> tuple[Figure, Any]:
 def _logarithmic(axes: Axes) -> None:
     """Equal steps for equal ratios, with numbers that are written out."""
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
 

@@ -17,6 +17,7 @@ from mixture.evaluation.statistics.words import proven
 
 UNKNOWN = "n/a"
 CAPTIONS: Mapping[str, tuple[str, str]] = {
+    "spending": ("Spending", "US dollars a day, as far as prices are known."),
     "plane": ("Cost and quality", "Nobody beats those in blue: whatever is better than one of them costs more."),
     "domains": ("By domain", "Score in %, and in brackets the items of each domain."),
     "latencies": ("Latency", "The bar is the middle half, the white line the middle, whiskers 5% to 95%, the dot 99%."),

@@ -14,6 +14,7 @@ from mixture.aggregation.marginal import Lift
 from mixture.evaluation.report.confidence import Calibration, calibration
 from mixture.evaluation.report.disagreements import Disagreement, disagreements
 from mixture.evaluation.report.members import added
+from mixture.evaluation.report.pairs import WinRate, win_rates
 from mixture.evaluation.report.shares import Shares, shares
 from mixture.evaluation.results import Results
 from mixture.evaluation.statistics.comparing import Comparison, Standing, against, by_domain, standing
@@ -28,11 +29,12 @@ UNNAMED = "(no domain)"
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One arm. Costs are US dollars an item, None where a price is unknown; `latency` holds the quantiles of
-    `QUANTILES` in seconds. `efficient` says that no other arm is at least as good for less money.
+    """One arm, of so many items `asked`. Costs are US dollars an item, None where a price is unknown; `latency` holds
+    the quantiles of `QUANTILES` in seconds. `efficient` says that no other arm is at least as good for less money.
     """
 
     name: str
+    asked: int
     standing: Standing
     cost_usd: float | None
     total_usd: float | None
@@ -70,6 +72,8 @@ class Summary:
     lifts: Mapping[str, Sequence[Lift]]
     calibrations: Mapping[str, Calibration]
     disagreements: tuple[Disagreement, ...]
+    win_rates: Mapping[str, WinRate] = field(default_factory=dict)
+    """Of each arm, where a judge compared its answers with references."""
     detectable: float | None = None
     """The smallest difference of shares that so many items would show, where the arms disagree as often as they do."""
     notes: tuple[str, ...] = field(default=())
@@ -111,13 +115,14 @@ def summarise(
         baseline=baseline,
         arms=tuple(arms),
         comparisons=tuple(comparisons),
-        statements=tuple(statement(comparison) for comparison in comparisons),
+        statements=(*(statement(comparison) for comparison in comparisons), *_traffic(results)),
         domains=tuple(_domains(results)) if named else (),
         domain_comparisons=tuple(by_domain(results, other, baseline)) if named and other != baseline else (),
         shares=shares(rows, results.arms, strong),
         lifts=added(rows, results.arms),
         calibrations=calibrations,
         disagreements=tuple(disagreements(results, best)) if graded else (),
+        win_rates=win_rates(results),
         detectable=_detectable(comparisons),
         notes=tuple(_notes(results, arms)),
     )
@@ -130,6 +135,7 @@ def _arm(results: Results, name: str) -> Arm:
     known = bool(len(costs)) and bool(np.isfinite(costs).all())
     return Arm(
         name=name,
+        asked=int(asked.sum()),
         standing=standing(results, name),
         cost_usd=float(costs.mean()) if known else None,
         total_usd=float(costs.sum()) if known else None,
@@ -145,7 +151,9 @@ def _quantiles(seconds: Doubles) -> list[float]:
 
 
 def _efficient(arms: Sequence[Arm]) -> list[Arm]:
-    """The arms, with those marked that form the Pareto front."""
+    """The arms, with those marked that form the Pareto front; nobody where nothing was graded."""
+    if not any(arm.standing.items for arm in arms):
+        return list(arms)
     found = []
     for arm in arms:
         beaten = arm.cost_usd is None or any(_beats(other, arm) for other in arms)
@@ -186,6 +194,22 @@ def _detectable(comparisons: Sequence[Comparison]) -> float | None:
     return smallest_difference(widest.items, (widest.better + widest.worse) / widest.items)
 
 
+def _traffic(results: Results) -> list[str]:
+    """Live traffic in one sentence."""
+    if (found := results.facts.get("traffic")) is None:
+        return []
+    days = found["day"]
+    sums = {name: sum(day[name] for day in days) for name in ("requests", "calls", "cost_usd", "unpriced")}
+    first, last = days[0]["day"], days[-1]["day"]
+    when = f"On {first}" if first == last else f"From {first} to {last}"
+    more = f" and what {sums['unpriced']} calls without a known price cost" if sums["unpriced"] else ""
+    asked = f"{sums['requests']:,} requests of {len(found['key'])} keys made {sums['calls']:,} calls"
+    said = f"{when} (UTC) {asked}, for {sums['cost_usd']:,.4f} US dollars{more}."
+    if sums["calls"] > found["calls_read"]:
+        said += f" Times, shares and the arms are those of the latest {found['calls_read']:,} calls."
+    return [said]
+
+
 def _notes(results: Results, arms: Sequence[Arm]) -> list[str]:
     """What a reader has to know of how the figures came about."""
     said = []
@@ -196,12 +220,22 @@ def _notes(results: Results, arms: Sequence[Arm]) -> list[str]:
         said.append("Nothing was graded: costs, times and shares are known, and nothing of quality.")
     elif ungraded := sum(arm.ungraded for arm in arms):
         said.append(f"{ungraded} answers could not be graded; they count nowhere.")
+    if lost := _rows_lost(results):
+        said.append(f"{lost} rows of the dataset have no result: they can't be asked, or have not been asked yet.")
     if unpriced := [arm.name for arm in arms if arm.cost_usd is None]:
         said.append(f"Not every price is known of {', '.join(unpriced)}: no cost is shown for it.")
     missing = int((~results.asked).sum())
     if missing and results.facts.get("arms"):
         said.append(f"{missing} questions have not been asked: the evaluation is not finished.")
     return said
+
+
+def _rows_lost(results: Results) -> int:
+    """Rows that were to be asked about and are in no arm, where that is known."""
+    rows, limit = results.facts.get("dataset", {}).get("rows"), results.facts.get("limit")
+    if not rows or not results.facts.get("arms"):
+        return 0
+    return int(min(rows, limit or rows)) - len(results.items)
 
 
 def claimed(summary: Summary) -> list[Comparison]:

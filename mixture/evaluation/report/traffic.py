@@ -13,12 +13,18 @@ from sqlalchemy import Engine, select
 from mixture.evaluation.records import SCHEMA
 from mixture.evaluation.results import FIGURES, Results, ResultsError, of_table
 from mixture.ledger.tables import CALLS
+from mixture.ledger.usage import usage
 
 MOST = 500_000
-"""Calls that are read, the latest."""
+"""Calls that are read for what a request took, the latest; sums are of all."""
+GROUPS = ("key", "expert", "outcome", "day")
+"""What is summed up by."""
+SHADOW = "shadow:"
+"""How the callers begin for whom experiments ask their candidates in the background."""
 _WANTED = (
     "request",
     "at",
+    "caller",
     "strategy",
     "expert",
     "outcome",
@@ -30,7 +36,10 @@ _WANTED = (
 
 
 def of_ledger(engine: Engine, since: str | None = None, until: str | None = None) -> Results:
-    """The requests of some days (UTC, both included), each strategy as an arm. Raises ResultsError without any."""
+    """The requests of some days (UTC, both included): each strategy is an arm, and each expert that was asked for by
+    its name. `facts["traffic"]` has the sums by `GROUPS` (see `mixture.ledger.usage`), days in their order, of the rest
+    what cost most first. Raises ResultsError without any.
+    """
     latest = select(*(CALLS.c[name] for name in _WANTED))
     if since is not None:
         latest = latest.where(CALLS.c.day >= since)
@@ -44,7 +53,10 @@ def of_ledger(engine: Engine, since: str | None = None, until: str | None = None
     if not rows:
         raise ResultsError("the ledger has no calls of these days", param="since")
     table = pa.Table.from_pylist(rows, schema=SCHEMA.append(pa.field("arm", pa.string())))
-    facts = {"dataset": {"name": "live traffic", "rows": len(rows), "digest": ""}}
+    sums = {name: usage(engine, None, (name,), since, until) for name in GROUPS}
+    for name in GROUPS[:-1]:
+        sums[name].sort(key=lambda row: -row["cost_usd"])
+    facts = {"dataset": {"name": "Live traffic"}, "traffic": {"calls_read": len(calls), **sums}}
     return of_table(table, sorted({row["arm"] for row in rows}), facts, ds.dataset(table))
 
 
@@ -62,7 +74,7 @@ def _row(place: int, calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         **dict.fromkeys(FIGURES),
         "position": place,
         "item": calls[0]["request"],
-        "arm": calls[0]["strategy"] or "(none)",
+        "arm": _arm(calls[0]),
         "domain": "",
         "prompt": "",
         "error": None if good else str(calls[-1]["outcome"]),
@@ -75,6 +87,12 @@ def _row(place: int, calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "completion_tokens": sum(call["completion_tokens"] for call in calls),
         "proposals": [_call(call) for call in calls] if len(calls) > 1 else None,
     }
+
+
+def _arm(call: Mapping[str, Any]) -> str:
+    """What a request was answered by, told apart from what an experiment asked for itself."""
+    name: str = call["expert"] if call["strategy"] == "expert" else call["strategy"] or "(none)"
+    return f"{name} ({call['caller']})" if call["caller"].startswith(SHADOW) else name
 
 
 def _call(call: Mapping[str, Any]) -> dict[str, Any]:

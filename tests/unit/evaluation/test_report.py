@@ -2,15 +2,20 @@
 
 import json
 import re
+from itertools import combinations
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from typer.testing import CliRunner
 
 from commands.main import app
 from mixture.config import parse
 from mixture.evaluation import results
+from mixture.evaluation.report.labels import label
 from mixture.evaluation.report.page import html, write
 from mixture.evaluation.report.sources import opened
 from mixture.evaluation.report.summary import summarise
@@ -127,27 +132,69 @@ def test_the_command(folder):
     assert "Traceback" not in gone.output
 
 
-def test_live_traffic_has_costs_and_no_scores(tmp_path):
+@pytest.fixture
+def ledger(tmp_path):
+    """30 requests of two callers over four days, one of which failed; and one that an experiment asked for itself."""
     engine = connect(f"sqlite:///{tmp_path / 'ledger.db'}")
     entries = []
     for number in range(30):
-        strategy = "voting" if number % 3 == 0 else "task_based"
+        strategy = ("voting", "task_based", "expert")[number % 3]
         for place, name in enumerate(("small", "large") if strategy == "voting" else ("small",)):
             entries.append(
-                Entry(f"{number}-{place}", 1e9 + number, f"r{number}", 1, "me", strategy, name, name, "answer",
-                      prompt_tokens=5, cost_usd=0.1 + place, outcome="error" if number == 1 else "ok",
-                      latency_ms=1_000.0 * (1 + place))
+                Entry(f"{number}-{place}", 1e9 + 10_000 * number, f"r{number}", 1, f"caller-{number % 2}", strategy,
+                      name, name, "answer", prompt_tokens=5, cost_usd=0.1 + place, latency_ms=1_000.0 * (1 + place),
+                      outcome="error" if number == 1 else "ok")
             )  # fmt: skip
+    entries.append(
+        Entry("s", 1e9, "r30", 1, "shadow:chat", "task_based", "small", "small", "answer", cost_usd=0.1, outcome="ok")
+    )
     with engine.begin() as connection:
         _booked(connection, entries)
-    found = summarise(of_ledger(engine))
+    return engine
+
+
+def test_live_traffic_has_costs_and_no_scores(ledger):
+    found = summarise(of_ledger(ledger))
     arms = {arm.name: arm for arm in found.arms}
+    assert sorted(arms) == ["small", "task_based", "task_based (shadow:chat)", "voting"]
     assert arms["voting"].cost_usd == pytest.approx(1.2)
     assert (arms["voting"].latency[0.5], arms["task_based"].failed) == (2.0, 1)
+    assert [arms[name].asked for name in ("voting", "task_based", "small")] == [10, 10, 10]
+    assert not any(arm.efficient for arm in found.arms)
     assert found.shares.strong == ("large",)
     assert [found.shares.small[name].value for name in ("voting", "task_based")] == [0.0, 1.0]
-    page = html(found, {})
-    assert "Nothing was graded" in page
-    assert "highest score" not in page
     with pytest.raises(ResultsError, match="no calls"):
-        of_ledger(engine, since="2030-01-01")
+        of_ledger(ledger, since="2030-01-01")
+
+
+def test_the_page_of_live_traffic_says_who_spent_what(ledger, tmp_path):
+    page = write(summarise(of_ledger(ledger)), tmp_path / "report")
+    text = page.read_text()
+    assert "Nothing was graded" in text
+    assert "highest score" not in text
+    assert "n/a to n/a" not in text
+    assert "From 2001-09-09 to 2001-09-12 (UTC) 31 requests of 3 keys made 41 calls, for 14.1000 US dollars." in text
+    assert {"spending.png", "latencies.png", "handled.png"} <= {path.name for path in page.parent.iterdir()}
+    traffic = json.loads((page.parent / "summary.json").read_text())["facts"]["traffic"]
+    assert [row["expert"] for row in traffic["expert"]] == ["large", "small"]
+    assert {row["name"]: row["requests"] for row in traffic["key"]} == {
+        "caller-0": 15,
+        "caller-1": 15,
+        "shadow:chat": 1,
+    }
+    assert {row["outcome"]: row["calls"] for row in traffic["outcome"]} == {"ok": 40, "error": 1}
+    assert len(traffic["day"]) == 4
+
+
+def test_names_of_many_points_lie_neither_on_one_another_nor_outside():
+    figure = Figure(figsize=(7.4, 4.3), layout="constrained")
+    axes = figure.subplots()
+    rng = np.random.default_rng(0)
+    xs, ys = rng.uniform(0, 1, 10), rng.uniform(60, 75, 10)
+    axes.plot(xs, ys, "o")
+    figure.draw_without_rendering()
+    label(axes, [f"an-expert-with-a-long-name-{number}" for number in range(10)], xs, ys, [])
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    boxes = [Text.get_window_extent(text, renderer) for text in axes.texts]
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    assert all(figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 for box in boxes)
