@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from commands.display import err, out
 from mixture.evaluation import results
@@ -39,7 +39,8 @@ def show(folder: Path, tally: Tally, baseline: str | None) -> None:
 
 def arms_table(found: Results) -> Table:
     """A line an arm."""
-    table = Table("Arm", "Items", "Score", "95% interval", "Failed", "USD", "USD/item", "Calls", "Seconds", box=None)
+    name = Column("Arm", overflow="fold")  # cut names would all look alike
+    table = Table(name, "Items", "Score", "95% interval", "Failed", "USD", "USD/item", "Calls", "Seconds", box=None)
     for arm in found.arms:
         column = found.column(arm)
         stand, asked = standing(found, arm), found.asked[:, column]
