@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from commands.display import err, out
+
+if TYPE_CHECKING:
+    from mixture.config import Config, StrategyOptions
 
 FILE = typer.Argument(help="A Ray Serve config (serve_config.yaml) or a bare configuration.")
 
@@ -49,15 +52,30 @@ def validate(
 
 
 def _notes(file: Path, cluster: Path | None) -> Iterator[str]:
-    """What the engines of a valid configuration need, and prices that are not known or old."""
+    """What engines of a valid configuration need, prices that are not known or old, cascades that stop too soon."""
     from commands import capacity
     from commands.experts import price_warnings
     from mixture.config import load
 
     config, cluster = load(file, os.environ), cluster or _own_cluster(file)
     yield from (f"price of {warning}" for warning in price_warnings(config, os.environ))
+    yield from _hasty(config)
     if any(expert.provider == "vllm" for expert in config.experts):
         yield from capacity.notes_of(config, capacity.of_cluster(cluster) if cluster else capacity.this_machine())
+
+
+def _hasty(config: Config) -> Iterator[str]:
+    """Cascades that look as if they compared answers, and end at the first."""
+    cascades: dict[str, StrategyOptions] = {
+        f"aliases.{name}": alias for name, alias in config.aliases.items() if alias.strategy == "cascade"
+    }
+    cascades |= {f"strategies.{name}": options for name, options in config.strategies.items() if name == "cascade"}
+    for where, options in cascades.items():
+        if options.lead == 1 and options.confidence is None and not (options.n and options.early_stop is False):
+            yield (
+                f"{where}: with `lead: 1` the first answer ends it, being one vote ahead of none; to have two answers "
+                "compared, add `n: 2` and `early_stop: false`"
+            )
 
 
 def _own_cluster(file: Path) -> Path | None:

@@ -59,7 +59,7 @@ class StrategyOptions(Section):
     right with this probability or, without `aggregator.reliability`, until this share of the answers agree."""
     lead: Annotated[int, Field(ge=1, le=64)] | None = None
     """cascade: with it so many experts are asked at once, then one after another, until an answer is so many votes
-    ahead of any other."""
+    ahead of any other. One answer is one vote ahead: `lead: 1` compares two with `n: 2` and `early_stop: false`."""
     n: Annotated[int, Field(ge=1, le=64)] | None = None
     """voting, best_of_n, mixture_of_agents: how many proposals; spread over the experts. cascade with `confidence` or
     `lead`: how many experts are asked at first; 2, or `lead`, when left out."""

@@ -56,6 +56,17 @@ def test_validate_accepts(run, tmp_path):
     assert "is valid" in done.output
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [({"lead": 1}, True), ({"lead": 1, "n": 2}, True), ({"lead": 1, "n": 2, "early_stop": False}, False), ({}, False)],
+)
+def test_validate_tells_of_a_cascade_that_ends_at_its_first_answer(run, tmp_path, options, told):
+    aliases = {"checked": {"strategy": "cascade", **options}}
+    done = run("validate", written(tmp_path, {"experts": EXPERTS, "aliases": aliases}))
+    assert done.exit_code == 0
+    assert ("aliases.checked: with `lead: 1` the first answer ends it" in done.output) is told
+
+
 def test_validate_tells_all_faults_at_once(run, tmp_path):
     config = {
         "http_options": {"host": "127.0.0.1", "port": "none"},
