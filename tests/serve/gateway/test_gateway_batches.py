@@ -24,6 +24,22 @@ async def server(tmp_path):
         yield url
 
 
+def serving(folder, experts, server=None, **batches):
+    """A server over these experts that keeps its batches in a folder."""
+    config = config_of(experts, batches=batches, server={"log": "off", **(server or {})})
+    return listening(create_app(mixture_of(experts, config), Vectors(), config.server, [KEY], batches=Batches(folder)))
+
+
+async def begun(api, *models):
+    sent = await api.files.create(file=("in.jsonl", lines(*models)), purpose="batch")
+    return await api.batches.create(input_file_id=sent.id, endpoint=URL, completion_window="24h")
+
+
+async def answered(api, batch):
+    text = (await api.files.content(batch.output_file_id)).text
+    return [json.loads(row)["custom_id"] for row in text.splitlines()]
+
+
 def client(url, key=KEY):
     return openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
 
@@ -76,6 +92,52 @@ async def test_a_batch_from_the_file_to_the_answers(server):
             await api.files.retrieve(sent.id)
         with pytest.raises(openai.BadRequestError, match="completed"):
             await api.batches.cancel(batch.id)
+
+
+async def test_a_batch_that_is_cancelled_ends_with_what_was_answered(tmp_path):
+    gate = asyncio.Event()
+    held = scripted("held", "at last", gate=gate)
+    async with serving(tmp_path, [held], concurrency=2) as url, client(url) as api:
+        batch = await begun(api, *["held"] * 10)
+        await held.reached(started=2)
+        assert (await api.batches.cancel(batch.id)).status == "cancelling"
+        gate.set()
+        found = await finished(api, batch)
+        assert (found.status, held.counts.started, len(await answered(api, found))) == ("cancelled", 2, 2)
+        assert found.cancelled_at
+
+
+async def test_a_batch_goes_on_after_a_restart_and_asks_nothing_twice(tmp_path):
+    first, second = scripted("plain", "hello", delay=0.05), scripted("plain", "hello again")
+    async with serving(tmp_path, [first], concurrency=1) as url, client(url) as api:
+        batch = await begun(api, *["plain"] * 12)
+        await first.reached(finished=3)
+    async with serving(tmp_path, [second]) as url, client(url) as api:
+        found = await finished(api, batch)
+        assert (found.status, found.request_counts.completed) == ("completed", 12)
+        assert sorted(await answered(api, found)) == sorted(f"r{number}" for number in range(12))
+        said = (await api.files.content(found.output_file_id)).text
+    assert said.count("hello again") == second.counts.started <= 9
+
+
+async def test_a_batch_stands_back_for_live_traffic(tmp_path):
+    gate = asyncio.Event()
+    held, plain = scripted("held", "at last", gate=gate), scripted("plain", "hello there")
+    places = {"max_concurrent_requests": 4}
+    async with serving(tmp_path, [held, plain], places, busy=0.5) as url, client(url) as api:
+        message = [{"role": "user", "content": "hello"}]
+        live = [asyncio.create_task(api.chat.completions.create(model="held", messages=message)) for _ in range(2)]
+        await held.reached(started=2)
+        batch = await begun(api, *["plain"] * 4)
+        for _ in range(8):
+            while (await api.batches.retrieve(batch.id)).status == "validating":  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)
+        assert plain.counts.started == 0
+        gate.set()
+        await asyncio.gather(*live)
+        found = await finished(api, batch)
+        assert (found.status, plain.counts.started) == ("completed", 4)
 
 
 async def test_embeddings_in_a_batch(server):
