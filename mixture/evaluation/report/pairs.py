@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from mixture.evaluation.results import Results
+from mixture.evaluation.statistics.comparing import binary
 from mixture.evaluation.statistics.lengths import length_controlled
+from mixture.evaluation.statistics.proportions import wilson
 from mixture.evaluation.statistics.resampling import Doubles, Interval, bootstrap
 
 JUDGED = "judge:"
@@ -59,4 +61,5 @@ def _pairs(rows: ds.Dataset) -> pa.Table:
 
 def _rate(wins: Doubles, answers: Doubles, references: Doubles) -> WinRate:
     means = float(np.mean(answers)), float(np.mean(references))
-    return WinRate(len(wins), bootstrap(wins), length_controlled(wins, answers, references), *means)
+    won = wilson(float(wins.sum()), len(wins)) if binary(wins) else bootstrap(wins)
+    return WinRate(len(wins), won, length_controlled(wins, answers, references), *means)
