@@ -39,7 +39,10 @@ API_SECONDS, API_FIRST = 3.0, 0.6
 PROMPT_TOKENS = 200
 KINDS, EVERY = 4, 10
 """Kinds of requests that are decided anew at a time, and seconds between two times: a gateway decides each request, by
-loads that are a quarter of a second old; here a third of the kinds follows the loads every ten seconds."""
+loads that are a quarter of a second old; here a third of the kinds is decided every ten seconds."""
+FOLLOWING = 0.3
+"""The share of a kind's requests that goes where the newest decision says, the rest where it went before: in the time
+between two decisions loads change with each request, and real gateways look again and again."""
 LOST = 0.001
 """The share of requests that may be lost."""
 CONTROL_SECONDS = 0.1
@@ -54,8 +57,8 @@ class Run:
     fleets: dict[str, Fleet]
     engine: EngineConfig
     loop: asyncio.AbstractEventLoop
-    choices: list[str] = field(default_factory=list)
-    """Where each of the kinds of requests goes at the moment."""
+    shares: list[dict[str, float]] = field(default_factory=list)
+    """Where the requests of each kind go at the moment."""
     api_open: float = 0.0
     """Until when the other provider is left alone, because it has refused requests."""
     api_rate: float = 0.0
@@ -71,7 +74,7 @@ class Run:
     def pass_(self, now: float, seconds: float, rate: float) -> None:
         """Let time go by with `rate` requests a second, an equal part of each kind."""
         self.asked += rate * seconds
-        share = {name: self.choices.count(name) / len(self.choices) for name in EXPERTS}
+        share = self.share()
         self._ask_api(now, seconds, rate * share["api"])
         for own, fleet in self.fleets.items():
             arriving = rate * share[own] * seconds
@@ -82,6 +85,10 @@ class Run:
             fleet.scale(now, MOST - others)
             self.usd += (fleet.replicas + len(fleet.loading)) * HOUR_USD * seconds / 3600
         self.replicas = max(self.replicas, sum(fleet.replicas for fleet in self.fleets.values()))
+
+    def share(self) -> dict[str, float]:
+        """Of all requests, by where they go."""
+        return {name: sum(kind.get(name, 0.0) for kind in self.shares) / len(self.shares) for name in EXPERTS}
 
     def _ask_api(self, now: float, seconds: float, rate: float) -> None:
         taken = min(rate, API_LIMIT) * seconds
@@ -105,7 +112,7 @@ class Run:
         for _ in range(kinds):
             place = self.decisions % len(self.work.queries)
             route = self.loop.run_until_complete(self.work.router.route(self.work.queries[place], cards, loads))
-            self.choices[place : place + 1] = [route.experts[0]]
+            self.shares[place : place + 1] = [_followed(self.shares[place : place + 1], route.experts[0])]
             self.decisions += 1
 
     def _speed(self, name: str) -> float:
@@ -145,11 +152,12 @@ def simulated(work: Workload, times: ServiceTimes, peak: float, curve: str, *, q
         max_num_seqs=times.places,
         autoscaling_config={"min_replicas": 1, "max_replicas": MOST},
     )
-    usual = demand(span[0])
-    fleets = {"small": _fleet(engine, times, 1.0, usual * 0.75), "large": _fleet(engine, times, 0.25, usual / 4)}
+    fleets = {"small": Fleet.of(engine, times, 1.0), "large": Fleet.of(engine, times, 0.25)}
     with asyncio.Runner() as runner:
         run = Run(work, fleets, engine, runner.get_loop())
         run.decide(float(span[0]), len(work.queries))
+        for name, fleet in fleets.items():
+            fleet.begin(run.share()[name] * demand(span[0]), MOST // 2)
         for now in range(*span, step):
             if now % EVERY == 0:
                 run.decide(float(now), KINDS)
@@ -157,10 +165,12 @@ def simulated(work: Workload, times: ServiceTimes, peak: float, curve: str, *, q
     return {"curve": curve, **run.facts(peak)}
 
 
-def _fleet(engine: EngineConfig, times: ServiceTimes, speed: float, rate: float) -> Fleet:
-    """With as many replicas as the requests at the beginning take."""
-    one = Fleet.of(engine, times, speed)
-    return Fleet.of(engine, times, speed, max(1, min(MOST // 2, round(rate / one.capacity / 0.7))))
+def _followed(before: list[dict[str, float]], chosen: str) -> dict[str, float]:
+    """A kind's shares after a decision; all of it follows the first."""
+    if not before:
+        return {chosen: 1.0}
+    kept = {name: share * (1 - FOLLOWING) for name, share in before[0].items()}
+    return kept | {chosen: kept.get(chosen, 0.0) + FOLLOWING}
 
 
 def installation(rate: float, work: dict[str, float], times: ServiceTimes) -> dict[str, float]:

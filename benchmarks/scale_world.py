@@ -48,6 +48,10 @@ class Fleet:
         config = AutoscalingConfig(**scaled(engine)["autoscaling_config"])
         return cls(times, config, speed, replicas, target=replicas)
 
+    def begin(self, rate: float, most: int) -> None:
+        """Have as many replicas as so many requests a second take at seven tenths of what they can."""
+        self.replicas = self.target = max(1, min(most, round(rate / self.capacity * self.replicas / 0.7)))
+
     @property
     def places(self) -> int:
         """Requests that are computed at once."""
@@ -85,13 +89,25 @@ class Fleet:
         return between(each, self.times.clients, self.times.answers_per_s) * self.speed
 
     def pass_(self, seconds: float, arriving: float) -> float:
-        """Let time go by while `arriving` requests come evenly. The requests that gave up waiting."""
-        self.requests += arriving
-        each = min(max(self.requests / max(1, self.replicas), 1.0), self.times.places)
-        self.requests -= min(self.requests, self.replicas * self._rate(each) * seconds)
+        """Let time go by while `arriving` requests come evenly. The requests that gave up waiting.
+
+        Answers take far less time than a step, so that what comes and what leaves are even at its end, unless more came
+        than can leave: that waits.
+        """
+        left_over = self.requests + arriving - self.capacity * seconds
+        self.requests = max(left_over, self._under_way(arriving / seconds))
         lost = max(0.0, self.requests - self.places - self.capacity * PATIENCE)
         self.requests -= lost
         return lost
+
+    def _under_way(self, rate: float) -> float:
+        """Requests that are computed when so many come a second: as many as let just as many leave."""
+        each = rate / max(1, self.replicas) / self.speed
+        slowest = self.times.answers_per_s[0]
+        if each <= slowest:
+            return each / slowest * self.replicas
+        computed = between(each, self.times.answers_per_s, self.times.clients)
+        return self.replicas * min(float(self.times.places), computed)
 
     def scale(self, now: float, most: int) -> None:
         """Let Serve's autoscaler decide, with at most `most` replicas, and replicas come and go."""

@@ -13,10 +13,12 @@ import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from deployments.calls import HANGING, called, is_ours
 from deployments.documents import RemoteDocuments, RemoteEmbedder, RemoteRetriever
+from deployments.engine.direct import CHOOSERS, Attendance, Direct, Lines, until_told
 from deployments.engine.starts import Starts
 from deployments.heartbeat import Heartbeat, heard
 from deployments.loads import Reports
@@ -72,12 +74,16 @@ class RemoteExpert:
     def _told(self, load: EngineLoad) -> None:
         """What an engine says of itself among the chunks."""
 
+    def _asked(self, query: Query) -> Any:
+        """The batches of an answer, which can be cancelled."""
+        return self._call.remote(query, *self._more)
+
     async def stream(self, query: Query) -> AsyncGenerator[Chunk, None]:
         """See `mixture.types.Expert`. A replica that dies is ReplicaLost before the first chunk, ReplicaBroke
         after it. One that falls silent before it is left, and another asked: calls may also wait until there is one.
         """
         begun, heart = False, Heartbeat()
-        response = self._call.remote(query, *self._more)
+        response = self._asked(query)
         try:
             while True:
                 try:
@@ -127,6 +133,10 @@ class RemoteEngine(RemoteExpert):
         self._reports = reports
         self._starts = starts
         self._ready = handle.options(method_name="ready")
+        self._attend = handle.options(method_name="attend")
+        self._deployment = handle.deployment_name
+        self._lines = Lines()
+        self._attended: set[asyncio.Task[None]] = set()
         self._waking: asyncio.Task[None] | None = None
 
     @property
@@ -154,8 +164,23 @@ class RemoteEngine(RemoteExpert):
         with suppress(ExpertUnavailable):  # it was logged, and the next request will see for itself
             await self.ready()
 
+    def _asked(self, query: Query) -> Any:
+        chooser = CHOOSERS.get(self._deployment)
+        place = chooser.pick((query, *self._more)) if chooser is not None else None
+        if place is None or not self._lines.usable(place):
+            return super()._asked(query)
+        adapter = self._more[0] if self._more else None
+        carried = partial(super()._asked, query)
+        return Direct(self._lines, place, (query, adapter), self._tell, carried)
+
+    def _tell(self, attendance: Attendance) -> None:
+        task = asyncio.ensure_future(until_told(self._attend.remote(attendance)))
+        self._attended.add(task)
+        task.add_done_callback(self._attended.discard)
+
     async def close(self) -> None:
         """Wait no longer for what was woken."""
+        self._lines.close()
         if self._waking is not None:
             await stopped(self._waking)
 

@@ -9,6 +9,7 @@ decides.
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,7 +17,10 @@ from ray.serve._private.request_router.pow_2_router import PowerOfTwoChoicesRequ
 from ray.serve._private.request_router.request_router import LocalityMixin, MultiplexMixin, RequestRouter
 
 from deployments.choosing import Listening
-from deployments.engine import starts  # the module, and nothing out of it: Serve copies this file's globals by value
+from deployments.engine import (  # modules, and nothing out of them: Serve copies this file's globals by value
+    direct,
+    starts,
+)
 from mixture.types import Query
 
 ROUTER = "deployments.engine.affinity:PrefixRouter"
@@ -33,11 +37,18 @@ class PrefixRouter(Listening, LocalityMixin, MultiplexMixin, RequestRouter):
     def initialize_state(self, **more: Any) -> None:
         """Serve says nothing of a deployment that has no replica from the beginning."""
         super().initialize_state(**more)
+        self._places: dict[Any, direct.Place] = {}
+        direct.CHOOSERS[self._deployment_id.name] = self
         self._note()
 
     def update_replicas(self, replicas: list[Any]) -> None:
         """The replicas that take requests from now on."""
         super().update_replicas(replicas)
+        self._places = {
+            one.replica_id: direct.Place.of(one.replica_id.unique_id, told)
+            for one in self.curr_replicas.values()
+            if (told := one.replica_metadata)
+        }
         self._note()
 
     def on_replica_actor_died(self, replica_id: Any) -> None:
@@ -57,13 +68,42 @@ class PrefixRouter(Listening, LocalityMixin, MultiplexMixin, RequestRouter):
     async def _ranked(self, candidate_replicas: list[Any], pending_request: Any) -> list[list[Any]]:
         two: Any = PowerOfTwoChoicesRequestRouter.choose_replicas
         anywhere: list[list[Any]] = await two(self, candidate_replicas, pending_request)
-        key = beginning(pending_request.args) if pending_request is not None else None
+        arguments = pending_request.args if pending_request is not None else ()
+        by_id = {replica.replica_id.unique_id: replica for replica in candidate_replicas}
+        if arguments and isinstance(arguments[0], direct.Attendance):
+            there = by_id.get(arguments[0].replica)
+            return anywhere if there is None else [[there], *anywhere]
+        key = beginning(arguments)
         if key is None or len(candidate_replicas) < 2:
             return anywhere
-        by_id = {replica.replica_id.unique_id: replica for replica in candidate_replicas}
-        queues = {name: self.replica_queue_len_cache.get(one.replica_id) or 0 for name, one in by_id.items()}
+        chosen = self._home(key, candidate_replicas)
+        return anywhere if chosen is None else [[by_id[chosen]], *anywhere]
+
+    def pick(self, arguments: tuple[Any, ...]) -> direct.Place | None:
+        """See `deployments.engine.direct.Chooser`: the same choice as above, among replicas that can be reached and
+        have room.
+        """
+        running = list(self.curr_replicas.values())
+        if not running or any(one.replica_id not in self._places for one in running):
+            return None
+        (candidates,) = self.without_silent([running], running)
+        queues = self._queues(candidates)
+        key = beginning(arguments)
+        chosen = self._home(key, candidates) if key is not None else None
+        if chosen is None:
+            chosen = min(random.sample(sorted(queues), min(2, len(queues))), key=queues.__getitem__)
+        (replica,) = (one for one in candidates if one.replica_id.unique_id == chosen)
+        return self._places[replica.replica_id] if queues[chosen] < replica.max_ongoing_requests else None
+
+    def _home(self, key: bytes, candidates: list[Any]) -> str | None:
+        queues = self._queues(candidates)
         chosen = home(key, queues)
-        return anywhere if overloaded(chosen, queues) else [[by_id[chosen]], *anywhere]
+        return None if overloaded(chosen, queues) else chosen
+
+    def _queues(self, candidates: list[Any]) -> dict[str, int]:
+        """Requests of each replica: as Serve was told last, and at least those of this process."""
+        known = {one.replica_id.unique_id: self.replica_queue_len_cache.get(one.replica_id) or 0 for one in candidates}
+        return {name: max(length, direct.OPEN[name]) for name, length in known.items()}
 
 
 def beginning(arguments: Iterable[Any]) -> bytes | None:

@@ -8,6 +8,8 @@ from typing import Any
 from deployments.engine.scaling import POLICY
 from mixture.config import EngineConfig
 
+FIXED = "MIXTURE_FIXED_CLUSTER"
+"""Set where no further nodes will come: `mixture serve` on one machine. What finds no place there never will."""
 CPU_CACHE_BYTES = 1 << 30
 """Of the KV cache on a CPU, where vLLM would take most of the machine's memory."""
 SEQUENCES = 64

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import ray
 from ray import serve
 
-from deployments.engine.arguments import engine_arguments
+from deployments.engine.arguments import FIXED, engine_arguments
+from deployments.engine.direct import Attendance, Listener
 from deployments.engine.scaling import BUSY
 from deployments.expert import WINDOW, Batch, batches
 from mixture.config import ConfigError, EngineConfig, ExpertConfig
@@ -64,6 +67,9 @@ class HostedEngine:
             self._again = time.monotonic() + START_AGAIN
         if self._why:
             logger.error("the engine of %s does not run: %s", config.name, self._why)
+        self._listener = Listener(self.stream)
+        if self._engine is not None and (config.engine or EngineConfig()).direct:
+            await self._listener.open("127.0.0.1" if os.environ.get(FIXED) else ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
 
     async def _started(self, config: ExpertConfig, gpus: float, adapters: Sequence[ExpertConfig]) -> Engine:
         engine = config.engine or EngineConfig()
@@ -118,6 +124,14 @@ class HostedEngine:
                 else:
                     yield batch
 
+    async def attend(self, attendance: Attendance) -> None:
+        """As long as an answer that is given over a connection of its own: so Serve counts it."""
+        await self._listener.attended(attendance.number)
+
+    async def record_replica_metadata(self) -> dict[str, Any]:
+        """What Serve tells the gateways of this replica: where it listens."""
+        return self._listener.address
+
     async def ready(self) -> float:
         """Nothing more than that it can be asked, which Serve starts a replica for. Seconds that the engine's start
         took, 0 when it did not start.
@@ -136,6 +150,8 @@ class HostedEngine:
         return {BUSY: self._engine.load.busy if self._engine is not None else 0.0}
 
     def __del__(self) -> None:
+        if (listener := getattr(self, "_listener", None)) is not None:
+            listener.close()
         if (engine := getattr(self, "_engine", None)) is not None:
             engine.close()
 

@@ -13,7 +13,7 @@ from ray import serve
 from ray.serve import Application
 
 from deployments.engine.affinity import ROUTER
-from deployments.engine.arguments import default_gpus, reserved, scaled
+from deployments.engine.arguments import FIXED, default_gpus, reserved, scaled
 from deployments.engine.host import HostedEngine
 from deployments.expert import deployment_name
 from mixture.config import Config, EngineConfig, ExpertConfig
@@ -23,8 +23,6 @@ from mixture.types import ExpertCard
 
 logger = logging.getLogger("mixture.engine")
 
-FIXED = "MIXTURE_FIXED_CLUSTER"
-"""Set where no further nodes will come: `mixture serve` on one machine. What finds no place there never will."""
 HEALTH_SECONDS = 2.0
 """Between two looks at whether an engine's process is alive; Serve's own ten would be ten seconds of failures."""
 

@@ -101,6 +101,9 @@ class EngineConfig(Section):
     """Seconds that a request waits, where its own limits allow it, while the engine is started because no replica runs.
     When the last start took longer than that, requests go to other experts at once, and the engine is started
     meanwhile."""
+    direct: bool = True
+    """Gateways read answers over connections of their own to the replicas, which brings the first token sooner. Each
+    replica listens on a port that the system chooses; where it can't be reached, Ray Serve carries the answers."""
     env: dict[str, str] = Field(default_factory=dict)
     """Environment variables of the replicas (`HF_HUB_OFFLINE: "1"`, ...)."""
     arguments: dict[str, Any] = Field(default_factory=dict)

@@ -82,3 +82,14 @@ def test_the_words_of_the_result():
     assert within_reach(costs, 1_000) == 100
     sizes = installation(40.0, {"learned": 10.0}, TIMES)
     assert (sizes["replicas"], sizes["router_processors"]) == (10, 6)
+
+
+def test_what_comes_and_leaves_is_even_and_few_are_under_way():
+    fleet = Fleet.of(ENGINE, TIMES)
+    fleet.begin(12.0, 100)
+    assert fleet.replicas == 3
+    for _ in range(10):
+        assert fleet.pass_(5.0, 60.0) == 0
+    assert fleet.requests == pytest.approx(12.0)
+    fleet.pass_(5.0, 5.0)
+    assert fleet.requests == pytest.approx(1.0)

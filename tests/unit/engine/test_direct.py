@@ -1,0 +1,139 @@
+"""Answers over connections of their own, and what Serve hears of them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from deployments.engine import direct
+from deployments.engine.direct import OPEN, Attendance, Direct, Lines, Listener, Place
+from mixture.types import Chunk, Message, Query
+
+QUERY = Query((Message("user", "Hello"),), stream=True)
+
+
+class Answering:
+    """A replica: pieces of an answer, each when it is let go."""
+
+    def __init__(self, pieces):
+        self.pieces = pieces
+        self.go = asyncio.Semaphore(0)
+        self.asked = []
+        self.closed = 0
+
+    async def __call__(self, query, adapter):
+        self.asked.append((query, adapter))
+        try:
+            for piece in self.pieces:
+                await self.go.acquire()
+                if isinstance(piece, Exception):
+                    raise piece
+                yield [Chunk(piece)]
+        finally:
+            self.closed += 1
+
+
+@asynccontextmanager
+async def replica(*pieces, ready=True):
+    """A listener over an answer, its place, and connections to it."""
+    answering = Answering(pieces)
+    if ready:
+        for _ in pieces:
+            answering.go.release()
+    listener, lines = Listener(answering), Lines()
+    await listener.open("127.0.0.1")
+    try:
+        yield answering, listener, Place.of("r1", listener.address), lines
+    finally:
+        lines.close()
+        listener.close()
+
+
+def asked(lines, place, told=None, carried=None, adapter=None):
+    return Direct(lines, place, (QUERY, adapter), (told if told is not None else []).append, carried or pytest.fail)
+
+
+async def texts(answer):
+    return ["".join(chunk.text for chunk in batch) async for batch in answer]
+
+
+async def test_an_answer_comes_in_batches_and_its_connection_is_used_again():
+    async with replica("a", "b") as (answering, _, place, lines):
+        told = []
+        assert await texts(asked(lines, place, told, adapter="x")) == ["a", "b"]
+        (idle,) = lines._idle[place]
+        for _ in "ab":
+            answering.go.release()
+        assert await texts(asked(lines, place)) == ["a", "b"]
+        assert lines._idle[place] == [idle]
+        assert answering.asked == [(QUERY, "x"), (QUERY, None)]
+        assert len(told) == 1
+        assert OPEN["r1"] == 0
+
+
+async def test_serve_hears_of_an_answer_as_long_as_it_lasts():
+    async with replica("a", "b", ready=False) as (answering, listener, place, lines):
+        told = []
+        answer = asked(lines, place, told)
+        answering.go.release()
+        await anext(answer)
+        (attendance,) = told
+        assert attendance == Attendance(attendance.number, "r1")
+        attended = asyncio.ensure_future(listener.attended(attendance.number))
+        await asyncio.sleep(0.05)
+        assert not attended.done()
+        answering.go.release()
+        assert await texts(answer) == ["b"]
+        await asyncio.wait_for(attended, 5)
+        await asyncio.wait_for(listener.attended("another"), 5)
+
+
+async def test_serve_hears_of_one_that_takes_long_to_begin():
+    async with replica("a", ready=False) as (_, _, place, lines):
+        told = []
+        answer = asked(lines, place, told)
+        reading = asyncio.ensure_future(anext(answer))
+        async with asyncio.timeout(5):
+            while not told:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        reading.cancel()
+        answer.cancel()
+
+
+async def test_cancelling_ends_it_at_the_replica():
+    async with replica("a", "b", ready=False) as (answering, listener, place, lines):
+        told = []
+        answer = asked(lines, place, told)
+        answering.go.release()
+        await anext(answer)
+        assert OPEN["r1"] == 1
+        answer.cancel()
+        await asyncio.wait_for(listener.attended(told[0].number), 5)
+        assert answering.closed == 1
+        assert OPEN["r1"] == 0
+        assert lines._idle == {}
+
+
+async def test_an_answer_that_fails_in_the_middle_is_broken_off(caplog):
+    async with replica("a", RuntimeError("bad")) as (_, _, place, lines):
+        answer = asked(lines, place)
+        assert (await anext(answer))[0].text == "a"
+        with pytest.raises(ConnectionResetError):
+            await anext(answer)
+        answer.cancel()
+
+
+async def test_where_there_is_no_way_serve_carries_and_the_place_is_left_alone(monkeypatch):
+    async def carried():
+        yield [Chunk("carried")]
+
+    async with replica("a") as (_, listener, place, lines):
+        listener.close()
+        assert lines.usable(place)
+        assert await texts(asked(lines, place, carried=carried)) == ["carried"]
+        assert not lines.usable(place)
+        now = direct.time.monotonic()
+        monkeypatch.setattr(direct.time, "monotonic", lambda: now + direct.AVOIDED + 1)
+        assert lines.usable(place)
