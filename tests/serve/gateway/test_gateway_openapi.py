@@ -1,6 +1,7 @@
 """Schemathesis over the OpenAPI document: whatever is sent, the answer is one that the document knows."""
 
 import asyncio
+import os
 import threading
 
 import pytest
@@ -35,6 +36,8 @@ def base_url():
     thread.join(20)
 
 
+EXAMPLES = int(os.environ.get("MIXTURE_EXAMPLES", "12"))
+"""Requests to each operation: few in every run, as each is other ones; more when one looks for faults."""
 HEADERS = {"authorization": f"Bearer {KEY}"}
 api = schemathesis.openapi.from_dict(
     app_of(EXPERTS).openapi(), config=SchemathesisConfig.from_dict({"headers": HEADERS})
@@ -42,7 +45,7 @@ api = schemathesis.openapi.from_dict(
 
 
 @api.parametrize()
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_is_sent(case, base_url):
     body = case.body
     if isinstance(body, dict) and isinstance(body.get("model"), str) and len(body["model"]) in (1, 3, 5):
