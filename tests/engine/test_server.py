@@ -26,7 +26,9 @@ FLAG = {"type": "object", "properties": {"on": {"type": "boolean"}}, "required":
 
 @pytest.fixture
 async def sdk(engines):
-    async with openai.AsyncOpenAI(base_url=engines.url + "/v1", api_key=engines.key, max_retries=0) as client:
+    patience = openai.Timeout(600, connect=60)  # a client that reads thirty streams is late to notice its connection
+    url, key = engines.url + "/v1", engines.key
+    async with openai.AsyncOpenAI(base_url=url, api_key=key, max_retries=0, timeout=patience) as client:
         yield client.chat.completions
 
 
