@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from string import ascii_lowercase, digits
 
 from mixture.routing.domains import BY_NAME, DOMAINS, MARKS
 from mixture.routing.language import ENGLISH, in_english, language
+from mixture.routing.runs import folded, runs, table
 from mixture.types import Query
 
 FIRST, LAST = 2_000, 500
@@ -19,6 +21,9 @@ SHOWN = 6
 """Matches that are named as reasons."""
 
 _WORD = re.compile(r"[a-z][a-z0-9_+/;-]*[a-z0-9_+]|[a-z]")
+_NOT_LAST = "/;-"
+_NOT_FIRST = f"{digits}_+{_NOT_LAST}"
+_INSIDE = table(ascii_lowercase + _NOT_FIRST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,13 @@ def classify(text: str) -> Topic:
     spoken = language(cut)
     seen = in_english(cut, spoken)
     lowered = seen.lower()
-    words = _words(seen, lowered)
+    words, plain = _words(seen, lowered), folded(lowered)
     found: dict[str, dict[str, float]] = {}
     for word in sorted(words & _DOMAINS_OF.keys()):
         for name in _DOMAINS_OF[word]:
             found.setdefault(name, {})[word] = 1.0
     for name, pattern in _PATTERNS:
-        if not words.isdisjoint(pattern.needs) and pattern.found(seen, lowered):
+        if not words.isdisjoint(pattern.needs) and pattern.found(seen, plain):
             found.setdefault(name, {})[pattern.shows] = PATTERN
     return _ranked(found, spoken)
 
@@ -91,12 +96,20 @@ def looked_at(text: str) -> str:
 
 def _words(text: str, lowered: str) -> set[str]:
     """The words of `text` in lower case, its pairs of words that could be a phrase, and the marks that it shows."""
-    words = _WORD.findall(lowered)
+    words = _listed(lowered)
     found = set(words)
     if not _FIRST_WORDS.isdisjoint(found):
         found |= {f"{one} {other}" for one, other in pairwise(words) if one in _FIRST_WORDS}
-    found |= {name for name, mark in MARKS if mark.search(text) is not None}
+    found |= {name for name, part, mark in MARKS if part in text and mark.search(text) is not None}
     return found
+
+
+def _listed(lowered: str) -> list[str]:
+    """What `_WORD` finds."""
+    if not lowered.isascii():
+        return _WORD.findall(lowered)
+    found = runs(lowered, _INSIDE)
+    return list(filter(None, [run if run.isalpha() else run.lstrip(_NOT_FIRST).rstrip(_NOT_LAST) for run in found]))
 
 
 _ORDER = tuple(BY_NAME)

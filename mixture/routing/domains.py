@@ -10,33 +10,40 @@ from typing import Any
 
 import yaml
 
-MARKS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("<digit>", re.compile(r"\d")),
-    ("<equals>", re.compile(r"=")),
-    ("<fence>", re.compile(r"```")),
-    ("<call>", re.compile(r"\w\(")),
-    ("<latex>", re.compile(r"[\\$]")),
-    ("<line>", re.compile(r"^\s*(?:def|class|import|from|public|#include|fn|func|const|let|var)\b", re.MULTILINE)),
+_OPENING = r"\s*(?:def|class|import|from|public|#include|fn|func|const|let|var)\b"
+MARKS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
+    ("<digit>", "", re.compile(r"\d")),
+    ("<equals>", "=", re.compile("=")),
+    ("<fence>", "```", re.compile("```")),
+    ("<call>", "(", re.compile(r"\w\(")),
+    ("<latex>", "\\", re.compile(r"\\")),
+    ("<latex>", "$", re.compile(r"\$")),
+    ("<line>", "", re.compile(rf"\A{_OPENING}")),
+    ("<line>", "\n", re.compile(rf"\n{_OPENING}")),
 )
-"""What a text may show beside words."""
+"""What a text may show beside words: a name, a part without which it can't be, and its expression."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """A regular expression, the words or marks without one of which it can't match, and what it shows, in our words.
-    `hint` is a quicker expression that finds something in every text in ASCII, in lower case, in which `regex` does.
+    Of the `hints`, parts of text with an expression each, one stands in every text in lower case and `folded` in which
+    `regex` finds something, and its expression finds something there; they are quicker.
     """
 
     shows: str
     needs: frozenset[str]
     regex: re.Pattern[str]
-    hint: re.Pattern[str] | None = None
+    hints: tuple[tuple[str, re.Pattern[str]], ...] = ()
 
-    def found(self, text: str, lowered: str) -> bool:
-        """Whether it matches in `text`, which is `lowered` in lower case."""
-        if self.hint is not None and text.isascii() and self.hint.search(lowered) is None:
+    def found(self, text: str, plain: str | None) -> bool:
+        """Whether it matches in `text`, which is `plain` in lower case and folded (`mixture.routing.runs.folded`)."""
+        if self.hints and plain is not None and not self._hinted(plain):
             return False
         return self.regex.search(text) is not None
+
+    def _hinted(self, plain: str) -> bool:
+        return any(part in plain and hint.search(plain) is not None for part, hint in self.hints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +76,9 @@ def _pattern(entry: Mapping[str, Any], definitions: Mapping[str, str]) -> Patter
     regex = _joined(entry["regex"])
     for name, definition in definitions.items():
         regex = regex.replace(f"{{{name}}}", definition)
-    hint = re.compile(entry["hint"]) if "hint" in entry else None
+    hints = tuple((part, re.compile(_joined(hint))) for part, hint in entry.get("hints", {}).items())
     needs = frozenset(entry["needs"].split())
-    return Pattern(entry["shows"], needs, re.compile(regex, re.IGNORECASE | re.MULTILINE), hint)
+    return Pattern(entry["shows"], needs, re.compile(regex, re.IGNORECASE | re.MULTILINE), hints)
 
 
 def _joined(pieces: str | list[str]) -> str:

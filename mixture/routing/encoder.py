@@ -16,6 +16,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from mixture.routing.runs import counted, folded
 from mixture.routing.shape import shape
 
 Floats = npt.NDArray[np.float32]
@@ -27,10 +28,12 @@ HEAD, TAIL = 6_000, 2_000
 """Characters read of a long text, from its beginning and from its end: the cost of a decision is bounded."""
 COMMON = 20_000
 """Words of which it is remembered what is hashed."""
-REMEMBERED = 16
+REMEMBERED = 64
 """Texts whose words are kept: what reads a request twice, for its signals and for its qualities, finds them there."""
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|_+|[^\w\s]|\n")
+_ASCII_TOKEN = re.compile(r"[a-z]+|[0-9]+|[^a-z0-9_ \t\r\f\v\x1c-\x1f]|_+")
+"""`_TOKEN` for what is in ASCII and in lower case."""
 _BREAK = re.compile(r"([.!?;,:\n]+|\b(?:and|then|but)\b)", re.IGNORECASE)
 _DANGLING = re.compile(r"(?:[\s,;:]|\b(?:and|then|but)\b)+$", re.IGNORECASE)
 _SPEAKER = re.compile(r"^\W*(system|developer|admin\w*|router)\W*$", re.IGNORECASE)
@@ -47,11 +50,15 @@ _TARGET = re.compile(
     r"(\w+[\s-]+)?(model|expert|llm|tier)s?|gpt[\w.-]*|claude[\w.-]*|gemini[\w.-]*)\b",
     re.IGNORECASE,
 )
-_SUSPECTS = (
-    *("rout", "model", "expert", "llm", "tier", "gpt", "claude", "gemini"),
-    *("ignore", "disregard", "forget", "override"),
+_OVERRIDES = ("ignore", "disregard", "forget", "override")
+_NAMES = ("gpt", "claude", "gemini", "router", "routing")
+_MODELS = ("model", "expert", "llm", "tier")
+_DEGREES = (
+    *("dear", "cheap", "strong", "weak", "pric", "cost", "expens", "premium", "powerful", "capable", "large", "small"),
+    *("best", "top"),
 )
-"""One of these stands in every text in which `_TARGET` or `_OVERRIDE` finds something, if it is in ASCII."""
+"""One of `_OVERRIDES` stands in every folded text in which `_OVERRIDE` finds something; one of `_NAMES`, or of each
+`_MODELS` and `_DEGREES`, where `_TARGET` does."""
 
 _CODES: dict[str, bytes] = {}
 
@@ -70,9 +77,7 @@ class Encoding:
 def encode(text: str) -> Encoding:
     """The features of `text`; any text has them, the empty one too."""
     text = readable(text)
-    words, word_counts = np.unique(word_buckets(text), return_counts=True)
-    chars, char_counts = np.unique(_char_hashes(text), return_counts=True)
-    return Encoding(words, word_counts.astype(np.float32), chars, char_counts.astype(np.float32), shape(text))
+    return Encoding(*counted(word_buckets(text)), *counted(_char_hashes(text)), shape(text))
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -108,12 +113,18 @@ def addresses_router(text: str) -> bool:
 
 
 def _suspicious(text: str) -> bool:
-    """Whether a part of `text` might address the router; in ASCII a look for parts of words rules most texts out."""
-    if text.isascii():
-        lowered = text.lower()
-        if not any(part in lowered for part in _SUSPECTS):
-            return False
-    return _TARGET.search(text) is not None or _OVERRIDE.search(text) is not None
+    """Whether a part of `text` might address the router; a look for parts of words rules most texts out."""
+    plain = folded(text.lower())
+    if plain is None:
+        return _TARGET.search(text) is not None or _OVERRIDE.search(text) is not None
+    named = _any(_NAMES, plain) or (_any(_MODELS, plain) and _any(_DEGREES, plain))
+    return (named and _TARGET.search(text) is not None) or (
+        _any(_OVERRIDES, plain) and _OVERRIDE.search(text) is not None
+    )
+
+
+def _any(parts: tuple[str, ...], text: str) -> bool:
+    return any(part in text for part in parts)
 
 
 def _bounded(text: str) -> str:
@@ -131,10 +142,11 @@ def _addresses_router(clause: str) -> bool:
 @lru_cache(maxsize=REMEMBERED)
 def word_buckets(text: str) -> Buckets:
     """Buckets of single words, then of pairs, read-only. Of a number its digits count, so that values don't matter."""
-    codes = [_CODES.get(token) or _code(token) for token in _TOKEN.findall(text.lower())]
+    tokens = (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text.lower())
+    codes = [_CODES.get(token) or _code(token) for token in tokens]
     single = list(map(crc32, codes))
     pairs = map(crc32, codes, (0, *single))
-    buckets = np.array([*single, *pairs], dtype=np.uint64).astype(np.uint32) & np.uint32(BUCKETS - 1)
+    buckets = np.array([*single, *pairs], dtype=np.uint32) & np.uint32(BUCKETS - 1)
     buckets.setflags(write=False)
     return buckets
 

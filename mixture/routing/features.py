@@ -101,10 +101,12 @@ class Features:
 
     def _strangeness(self, encoding: Encoding, position: npt.NDArray[np.int32]) -> tuple[float, float]:
         """How far the shape lies from the log's (mean square, in spreads), and the share of unknown buckets."""
+        return self._away(encoding.shape), _unknown(position[BUCKETS:].take(encoding.chars))
+
+    def _away(self, shape: Floats) -> float:
         spread = np.where(np.isfinite(self.spread), np.maximum(self.spread, FLOOR), FLOOR)
-        away = (encoding.shape - self.mean) / spread
-        places = position[encoding.chars.astype(np.int64) + BUCKETS]
-        return float(away @ away) / SHAPE_SIZE, float((places < 0).mean()) if len(places) else 1.0
+        away = (shape - self.mean) / spread
+        return float(away @ away) / SHAPE_SIZE
 
     @property
     def sparse_size(self) -> int:
@@ -113,13 +115,15 @@ class Features:
 
     def vector(self, encoding: Encoding, embedding: Floats | None = None) -> Vector:
         """One request's vector."""
-        words = self._block(encoding.words, encoding.word_counts, 0)
-        chars = self._block(encoding.chars, encoding.char_counts, BUCKETS)
+        places = self.position[BUCKETS:].take(encoding.chars)
+        words = self._block(self.position.take(encoding.words), encoding.word_counts)
+        chars = self._block(places, encoding.char_counts)
+        away, unknown = self._away(encoding.shape), _unknown(places)
         return Vector(
             np.concatenate([words[0], chars[0]]),
             np.concatenate([words[1], chars[1]]),
             self.dense(encoding.shape, embedding),
-            bool((np.array(self._strangeness(encoding, self.position)) > self.limits).any()),
+            away > float(self.limits[0]) or unknown > float(self.limits[1]),
         )
 
     def length(self, encoding: Encoding) -> float:
@@ -135,25 +139,22 @@ class Features:
         shape = (len(vectors), self.sparse_size)
         return sparse.csr_matrix((values, positions, lengths), shape=shape), np.array([v.dense for v in vectors])
 
-    def _block(
-        self, buckets: npt.NDArray[np.uint32], counts: Floats, offset: int
-    ) -> tuple[npt.NDArray[np.int64], Floats]:
-        places = self.position[buckets.astype(np.int64) + offset]
+    def _block(self, places: npt.NDArray[np.int32], counts: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
         known = places >= 0
-        places = places[known]
-        values = (1 + np.log(counts[known])) * self.rarity[places]
+        rows = places[known].astype(np.int64)
+        values = (1 + np.log(counts[known])) * self.rarity.take(rows)
         length = float(np.sqrt(values @ values))
-        return places.astype(np.int64), (values * (HALF / length if length else 0.0)).astype(np.float32)
+        return rows, values * np.float32(HALF / length if length else 0.0)
 
     def dense(self, shape: Floats, embedding: Floats | None) -> Floats:
         """The dense part for one shape, or for many at once (rows x `SHAPE_SIZE`)."""
-        line = np.clip((shape - self.mean) / self.spread, -CLIP, CLIP)
+        line = np.minimum(np.maximum((shape - self.mean) / self.spread, -CLIP), CLIP)
         angles = line[..., :BENT_SIZE] @ self.frequencies
         bend = np.concatenate([np.cos(angles), np.sin(angles)], axis=-1) * (self.scales.bend / FREQUENCIES) ** 0.5
         parts = [line * (self.scales.line / SHAPE_SIZE) ** 0.5, bend]
         if embedding is not None:
             parts.append(np.asarray(embedding, dtype=np.float32) * self.scales.embedding**0.5)
-        return np.concatenate(parts, axis=-1).astype(np.float32)
+        return np.concatenate(parts, axis=-1).astype(np.float32, copy=False)
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """What has to be stored to have these features again."""
@@ -174,3 +175,8 @@ class Features:
         position = np.full(2 * BUCKETS, -1, dtype=np.int32)
         position[buckets] = np.arange(len(buckets), dtype=np.int32)
         return cls(position=position, scales=scales, **kept)
+
+
+def _unknown(places: npt.NDArray[np.int32]) -> float:
+    """The share of buckets that have no place."""
+    return np.count_nonzero(places < 0) / len(places) if len(places) else 1.0

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import islice
 
 import yaml
 
+from mixture.routing.runs import LETTERS, runs
 from mixture.routing.wordpiece import plain
 
 ENGLISH = "en"
@@ -21,7 +23,7 @@ LOOKED_AT = 120
 """Words by which a language is told."""
 SHORTEST_STEM = 4
 """Letters from which on an entry stands for the words that begin with it."""
-REMEMBERED = 16
+REMEMBERED = 64
 """Texts whose language is kept: more than one signal asks for it."""
 TELLING = 2
 """What a telling letter counts beside a frequent word."""
@@ -94,7 +96,10 @@ def language(text: str) -> str:
     if script is not None:
         return script
     lowered = text.lower()
-    words = {plain(word) for word in _WORD.findall(lowered)[:LOOKED_AT]}
+    if lowered.isascii():
+        words = set(runs(lowered, LETTERS)[:LOOKED_AT])
+    else:
+        words = {plain(found[0]) for found in islice(_WORD.finditer(lowered), LOOKED_AT)}
     scores = {name: len(words & glossary.stops) for name, glossary in glossaries().items()}
     for name, letters in _LETTERS.items():
         if not text.isascii() and any(letter in lowered for letter in letters):

@@ -46,7 +46,7 @@ class Topics:
 
     def features(self, vector: Vector) -> Floats:
         """The scaled probabilities of the domains."""
-        scores = self.base + vector.values @ self.sparse[vector.positions] + vector.dense @ self.dense
+        scores = self.base + vector.values @ self.sparse.take(vector.positions, axis=0) + vector.dense @ self.dense
         return soften(scores, self.sharpness) * np.float32(self.scale)
 
 
@@ -132,7 +132,8 @@ class Predictor:
         if vector.strange:
             return self.effort * np.float32(self.features.length(encoding))
         dense = vector.dense if self.topics is None else np.append(vector.dense, self.topics.features(vector))
-        return np.asarray(vector.values @ self.sparse[vector.positions] + dense @ self.dense, dtype=np.float32)
+        rows = self.sparse.take(vector.positions, axis=0)
+        return np.asarray(vector.values @ rows + dense @ self.dense, dtype=np.float32)
 
 
 def gains(predicted: Mapping[str, float], weak: str, strong: str) -> float:

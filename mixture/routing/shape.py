@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from math import log1p
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
+
+from mixture.routing.runs import LETTERS, NUMBERS, WORDS, runs
 
 SHAPE_SIZE = 37
 """Numbers in a shape."""
 LENGTH = 2
 """The place of the logarithm of the number of words."""
-REMEMBERED = 16
+REMEMBERED = 64
 """Texts whose shape is kept: more than one signal asks for it."""
 BENT_SIZE = 30
 """How many of them, from the first, a model may bend; the others count in a line only."""
@@ -41,8 +44,17 @@ _KINDS = (
 )
 """Words that tell of: rates, comparisons, conditions, numerals; negations, persons."""
 _KIND_OF = {word: kind for kind, words in enumerate(_KINDS) for word in words.split()}
-_CODE_SIGNS = ("```", "=>", "def ", "import ", "return", ";", "{")
-"""One of these stands in every text in which `_CODE` finds something."""
+_CODE_SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    *((sign, re.compile(sign)) for sign in ("```", "=>")),
+    ("def ", re.compile(r"\bdef \w+\(")),
+    ("import ", re.compile(r"\bimport \w+")),
+    ("return", re.compile(r"\breturn\b")),
+    *((sign, re.compile(rf"{sign}\s*\n")) for sign in (";", "{")),
+)
+"""`_CODE` in parts: what stands in a text in which the expression beside it finds something."""
+_STATED = ("statement ", "scenario ", "passage ", "case ")
+"""One of these stands in every text in which `_STATEMENT` finds something."""
+_INITIAL = itemgetter(0)
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -50,10 +62,10 @@ def shape(text: str) -> npt.NDArray[np.float32]:
     """`SHAPE_SIZE` numbers that describe how `text` is written: all finite, none larger than a few tens. Read-only."""
     pieces = _OPTION.split(text)
     question, options = pieces[0], pieces[1:]
-    numbers = _NUMBER.findall(question)
+    numbers = _numbers(question)
     lowered = question.lower()
     told = [0] * len(_KINDS)
-    for kind in map(_KIND_OF.get, _TOKEN.findall(lowered)):
+    for kind in map(_KIND_OF.get, _tokens(lowered)):
         if kind is not None:
             told[kind] += 1
     written = [
@@ -68,9 +80,9 @@ def shape(text: str) -> npt.NDArray[np.float32]:
 
 
 def _lengths(text: str, question: str, numbers: list[str]) -> list[float]:
-    words = _WORD.findall(question)
+    words = runs(question, LETTERS) if question.isascii() else _WORD.findall(question)
     total, count = len(text) + 1, len(words) + 1
-    digits = sum(map(len, numbers if len(question) == len(text) else _NUMBER.findall(text)))
+    digits = sum(map(len, numbers if len(question) == len(text) else _numbers(text)))
     return [
         log1p(len(question)),
         log1p(total),
@@ -80,7 +92,7 @@ def _lengths(text: str, question: str, numbers: list[str]) -> list[float]:
         len(_UPPER.findall(text)) / total,
         sum(map(len, words)) / count,
         len(set(map(str.lower, words))) / count,
-        sum(word[0].isupper() for word in words) / count,
+        sum(map(str.isupper, map(_INITIAL, words))) / count,
         question.count(",") / (len(question) + 1),
         log1p(question.count("\n")),
         log1p(len(_SENTENCE_END.findall(question))),
@@ -106,13 +118,21 @@ def _marks(text: str, question: str, lowered: str, told: list[int]) -> list[floa
         float("__" in question),
         float(told[4] > 0),
         float("following" in question),
-        float(_STATEMENT.search(lowered) is not None),
+        float(any(part in lowered for part in _STATED) and _STATEMENT.search(lowered) is not None),
         float(question[:1].islower()),
         float(told[5] > 0),
         float(_QUESTION.match(question) is not None),
-        float(any(sign in text for sign in _CODE_SIGNS) and _CODE.search(text) is not None),
+        float(any(sign in text and part.search(text) is not None for sign, part in _CODE_SIGNS)),
         float(_LATEX.search(text) is not None),
     ]
+
+
+def _numbers(text: str) -> list[str]:
+    return _NUMBER.findall(" ".join(runs(text, NUMBERS)) if text.isascii() else text)
+
+
+def _tokens(text: str) -> list[str]:
+    return runs(text, WORDS) if text.isascii() else _TOKEN.findall(text)
 
 
 def _quantities(question: str, numbers: list[str], told: list[int]) -> list[float]:
@@ -120,7 +140,7 @@ def _quantities(question: str, numbers: list[str], told: list[int]) -> list[floa
     largest = max((len(number.partition(".")[0].replace(",", "")) for number in numbers), default=0)
     return [
         log1p(told[0] + question.count("%")),
-        log1p(told[1] + len(_AS_MANY.findall(question))),
+        log1p(told[1] + (len(_AS_MANY.findall(question)) if "as m" in question else 0)),
         log1p(told[2]),
         log1p(told[3]),
         float(min(largest, 12)),

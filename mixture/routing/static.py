@@ -58,7 +58,8 @@ class StaticEncoder:
             tokens = tokens[:FIRST_TOKENS] + tokens[-LAST_TOKENS:]
         if not tokens:
             return np.zeros(self.dimensions, dtype=np.float32)
-        summed = self.scales[tokens] @ self.levels[tokens].astype(np.float32)
+        rows = np.array(tokens, dtype=np.intp)
+        summed = self.scales.take(rows) @ self.levels.take(rows, axis=0).astype(np.float32)
         vector = summed * self.spread
         return np.asarray(vector / max(float(np.sqrt(vector @ vector)), 1e-12), dtype=np.float32)
 

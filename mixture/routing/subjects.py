@@ -18,6 +18,7 @@ import numpy.typing as npt
 import yaml
 
 from mixture.routing.encoder import Buckets, word_buckets
+from mixture.routing.runs import distinct
 from mixture.routing.static import StaticEncoder, packaged
 
 Floats = npt.NDArray[np.float32]
@@ -68,12 +69,12 @@ class DomainClassifier:
         """The score of each domain: about one for its own texts, about zero for others'."""
         rows, values = known(word_buckets(text), self.vocabulary, self.rarity)
         meant = self.encoder.encode(text) if vector is None else vector
-        return np.asarray(self.base + values @ self.words[rows] + meant @ self.meaning, dtype=np.float64)
+        return np.asarray(self.base + values @ self.words.take(rows, axis=0) + meant @ self.meaning, dtype=np.float64)
 
 
 def known(text: Buckets, vocabulary: Buckets, rarity: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
     """The places in `vocabulary` (sorted) of a text's words, and their values: of length one together."""
-    found = np.unique(text)
+    found = distinct(text)
     rows = np.minimum(np.searchsorted(vocabulary, found), len(vocabulary) - 1)
     rows = rows[vocabulary[rows] == found]
     values = rarity[rows]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import cast
 
 LONGEST_WORD = 100
 """Characters beyond which a word has no pieces, as in BERT."""
@@ -16,6 +17,11 @@ REMEMBERED = 20_000
 
 _IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _TOKEN = re.compile(rf"[{_IDEOGRAPHS}]|[^\W_{_IDEOGRAPHS}]+|[^\w\s]|_")
+
+_ASCII_TOKEN = re.compile(r"[a-z0-9]+|[^a-z0-9 \t\n\r\f\v\x1c-\x1f]")
+"""`_TOKEN` for what is in ASCII and in lower case."""
+
+_FOREIGN = re.compile(r"[^\x00-\x7f]")
 
 
 class WordPiece:
@@ -29,11 +35,14 @@ class WordPiece:
 
     def __call__(self, text: str) -> list[int]:
         """The places of the pieces of `text`, in order."""
+        words = (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(plain(text))
+        places = list(map(self._places.get, words))
+        if None not in places:
+            return cast("list[int]", places)
         found: list[int] = []
-        for word in _TOKEN.findall(plain(text)):
-            place = self._places.get(word)
+        for word, place in zip(words, places, strict=True):
             if place is None:
-                found += self._pieces(word)
+                found += self._cut.get(word) or self._pieces(word)
             else:
                 found.append(place)
         return found
@@ -66,5 +75,8 @@ def plain(text: str) -> str:
     """`text` in lower case without accents."""
     if text.isascii():
         return text.lower()
-    taken_apart = unicodedata.normalize("NFD", text.lower())
-    return "".join(character for character in taken_apart if unicodedata.category(character) != "Mn")
+    return _FOREIGN.sub(_unmarked, unicodedata.normalize("NFD", text.lower()))
+
+
+def _unmarked(found: re.Match[str]) -> str:
+    return "" if unicodedata.category(found[0]) == "Mn" else found[0]
