@@ -10,6 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from mixture.config import ExperimentConfig, FeedbackConfig, RouterConfig
 from mixture.errors import InvalidQuery, MixtureError
 from mixture.experiments import Mirrored, Status, status_of
@@ -19,6 +22,8 @@ from mixture.feedback.learning import Learner
 from mixture.feedback.memory import CHARACTERS, Memory, Rate
 from mixture.feedback.notes import Answering, Note, Receipt, Remembered
 from mixture.routing.calibration import Calibration, nothing_held
+from mixture.routing.encoder import readable
+from mixture.routing.encoders import embedder_of
 from mixture.routing.reloading import CalibrationFile
 from mixture.routing.storage import PredictorError, load, save
 
@@ -46,7 +51,7 @@ class UnknownRequest(MixtureError):
 
 class Desk:
     """A `FeedbackHost` in this process. There is one for all gateways: the log has one writer, and the learner sees all
-    notes. Raises ConfigError when the folder can't be written.
+    notes. Raises ConfigError when the folder can't be written, or `router.encoder` names no model.
     """
 
     def __init__(self, config: FeedbackConfig, router: RouterConfig, *, seed: int | None = None) -> None:
@@ -60,6 +65,7 @@ class Desk:
         self._file = folder / LEARNED
         self._calibrated = _calibrated(router) if config.learn else None
         self._learner = None if self._calibrated is None else Learner(self._calibrated.predictor, seed)
+        self._embedder = embedder_of(router) if config.learn else None
         self._current = self._resumed()
         known = None if self._calibrated is None else self._calibrated.version
         self._written = CalibrationFile(router.file, known) if config.learn and router.file is not None else None
@@ -95,7 +101,7 @@ class Desk:
                 param="request_id",
             )
         part = _part(request, note)
-        why = self._learned(request, note, part)
+        why = await self._learned(request, note, part)
         try:
             self._journal.add(request, note, part, why is None)
         except OSError as error:
@@ -148,7 +154,7 @@ class Desk:
         except OSError as error:
             logger.warning("the records of experiments can't be written: %s", error.strerror)
 
-    def _learned(self, request: Remembered, note: Note, part: Answering | None) -> str | None:
+    async def _learned(self, request: Remembered, note: Note, part: Answering | None) -> str | None:
         """Learn from the note; returns why not, where it is not learned from."""
         if part is None:
             return "several experts wrote this answer: name one with `expert`"
@@ -158,13 +164,21 @@ class Desk:
         self._noted[key] = None
         if len(self._noted) > 2 * self._config.remembered:
             self._noted.popitem(last=False)
-        if self._learner is None:
+        vector = await self._vector(request.prompt)
+        learner = self._learner
+        if learner is None:
             return "the router has no calibration to learn on" if self._config.learn else "learning is switched off"
-        before = self._learner.published
-        why = self._learner.learn(request.prompt, part.expert, note.score)
-        if self._learner.published is not before:
+        before = learner.published
+        why = learner.learn(request.prompt, part.expert, note.score, vector)
+        if learner.published is not before:
             self._publish()
         return why
+
+    async def _vector(self, prompt: str) -> npt.NDArray[np.float32] | None:
+        """The prompt's vector as the router sees it; None where there is nothing to learn on, or no heavier encoder."""
+        if self._learner is None or self._embedder is None:
+            return None
+        return np.array((await self._embedder.embed((readable(prompt),)))[0], dtype=np.float32)
 
     def _publish(self) -> None:
         """Route by what the learner has come to, and keep it for the next start."""

@@ -92,12 +92,14 @@ class Learner:
         """The number of the version that requests are routed by; 0 is the calibrated one."""
         return next((version.number for version in reversed(self.versions) if version.state == "routing"), 0)
 
-    def learn(self, prompt: str, expert: str, score: float) -> str | None:
-        """Take in an outcome. Returns why it is not learned from, where it is not."""
+    def learn(self, prompt: str, expert: str, score: float, embedding: Floats | None = None) -> str | None:
+        """Take in an outcome, with the vector of its prompt where the router was calibrated with a heavier encoder.
+        Returns why it is not learned from, where it is not.
+        """
         column = self._columns.get(expert)
         if column is None:
             return "the router was not calibrated with this expert"
-        row = self._row(prompt, column, score)
+        row = self._row(prompt, column, score, embedding)
         if isinstance(row, str):
             return row
         self._turn += 1
@@ -116,9 +118,9 @@ class Learner:
         self.published = self._before = learned
         self._reset(learned)
 
-    def _row(self, prompt: str, column: int, score: float) -> Row | str:
+    def _row(self, prompt: str, column: int, score: float, embedding: Floats | None) -> Row | str:
         predictor = self.calibrated
-        vector = predictor.features.vector(encode(prompt))
+        vector = predictor.features.vector(encode(prompt), embedding)
         topics = predictor.topics
         if len(vector.dense) + (0 if topics is None else len(topics.names)) != len(predictor.dense):
             return "the router was calibrated with another encoder"

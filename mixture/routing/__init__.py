@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from mixture.config import ConfigError, RouterConfig
-from mixture.embedding import SentenceModel
-from mixture.routing.encoders import Gathered
+from mixture.config import RouterConfig
+from mixture.routing.encoders import embedder_of
 from mixture.routing.fallback import FallbackRouter, Missing
 from mixture.routing.keyword import KeywordRouter
-from mixture.types import Embedder, Router
+from mixture.types import Router
 
 if TYPE_CHECKING:
     from mixture.routing.calibration import Calibration
@@ -25,7 +24,7 @@ def make_router(config: RouterConfig | None = None) -> Router:
     from starting: keywords decide then, and every route says why. For `kind: llm` it is what stands behind the expert.
     """
     config = config or RouterConfig()
-    embedder = None if config.encoder is None else _embedder(config.encoder)
+    embedder = embedder_of(config)
     if config.chosen == "embedding":
         from mixture.routing.semantic import SemanticRouter
 
@@ -43,11 +42,3 @@ def make_router(config: RouterConfig | None = None) -> Router:
     except PredictorError as error:
         logger.warning("router.file: %s; routing is by keywords", error.message)
         return Missing(error.message, made)
-
-
-def _embedder(encoder: str) -> Embedder:
-    """The sentence model that `encoder` names. Raises ConfigError when there is none."""
-    try:
-        return Gathered(SentenceModel(encoder))
-    except LookupError as error:
-        raise ConfigError(f"router.encoder: {error.args[0]}", param="router.encoder") from None

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mixture.embedding import BATCH
+from mixture.config import ConfigError, RouterConfig
+from mixture.embedding import BATCH, SentenceModel
 
 if TYPE_CHECKING:
     from mixture.types import Embedder
@@ -15,6 +16,16 @@ HASHED = "hashed"
 """The name of the built-in encoder, which needs no model."""
 
 _Asked = tuple[Sequence[str], "asyncio.Future[list[Sequence[float]]]"]
+
+
+def embedder_of(config: RouterConfig) -> Embedder | None:
+    """The heavier encoder that `config` names, loaded when it is first used; None where it names none. Raises
+    ConfigError when there is no such model.
+    """
+    try:
+        return None if config.encoder is None else Gathered(SentenceModel(config.encoder))
+    except LookupError as error:
+        raise ConfigError(f"router.encoder: {error.args[0]}", param="router.encoder") from None
 
 
 class Gathered:

