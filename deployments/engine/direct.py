@@ -3,8 +3,8 @@
 Serve tells gateways where each replica listens (`record_replica_metadata`). A gateway chooses one as Serve would, sends
 it the query, and reads batches; a connection carries one answer at a time and is kept for the next. Serve hears of each
 answer too, by a call that lasts as long (`HostedEngine.attend`), so that requests count for autoscaling and a replica
-is not stopped under them; but only when the first token is on its way. Where there is no way to a replica, or none has
-room, Serve carries the answer.
+is not stopped under them; but a moment later, so that the first token does not wait for it. Where there is no way to a
+replica, or none has room, Serve carries the answer.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WITHIN = 0.5
 AVOIDED = 60.0
 """Seconds for which an address is not tried again after that."""
 UNTOLD = 0.05
-"""Seconds after which Serve hears of an answer that has not begun."""
+"""Seconds after which Serve hears of an answer that has not ended."""
 
 OPEN: Counter[str] = Counter()
 """Answers of this process that are under way, by replica."""
@@ -221,8 +221,6 @@ class Direct:
             self._lines.give(self._place, wire)
             self._end()
             raise StopAsyncIteration
-        if self._timer is not None and batch:
-            self._told()
         return batch
 
     def cancel(self) -> None:
