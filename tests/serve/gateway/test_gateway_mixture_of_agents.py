@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
@@ -268,5 +269,9 @@ async def test_faults_at_fifty_requests_at_once(fault, model):
     assert all(said in answer.report.degraded for answer in answers), answers[0].report.degraded
     wrote = {answer.report.aggregation.by for answer in answers}
     assert wrote <= ({None} if proposing else {"spare", "good", "bad"})
-    calls = [call for answer in answers for call in answer.report.calls]
-    assert len(calls) == sum(upstream.stats.requests for upstream in names.values()), "each call is in a report"
+    calls = Counter(call.expert for answer in answers for call in answer.report.calls)
+    asked = {name: upstream.stats.requests for name, upstream in names.items()}
+    if "delay" in proposing:
+        # A loaded machine may not get a call to its upstream before the call's time is over. It was made all the same.
+        assert asked.pop("bad") <= calls.pop("bad") == len(answers)
+    assert calls == Counter(asked), "each call is in a report"
