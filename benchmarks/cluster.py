@@ -98,9 +98,11 @@ class Stage:
         return all(len(found) >= 2 for found in each) and all(self.said(node) for node in self.made.workers)
 
     def replicas(self, name: str) -> list[tuple[Node, int]]:
-        """The replicas of a deployment: where, and their process ids."""
-        word = f"ServeReplica:mixture:{name}"
-        return [(node, pid) for node in self.made.workers for pid in node.processes(word)]
+        """The replicas of a deployment that have started: where, and their process ids. Ray names a process by what it
+        does.
+        """
+        found = [(node, node.processes(f"ServeReplica:mixture:{name}")) for node in self.made.workers]
+        return [(node, pid) for node, all_ in found for pid, line in all_.items() if "initialize" not in line[0]]
 
     def said(self, node: Node) -> str:
         """What the expert `words` says when `node` is asked; empty when there is no answer."""
