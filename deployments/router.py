@@ -14,7 +14,7 @@ from mixture.errors import MixtureError
 from mixture.feedback.following import heed
 from mixture.routing import make_router
 from mixture.routing.reloading import follow
-from mixture.types import ExpertCard, Loads, Query, Route, Router
+from mixture.types import ExpertCard, Loads, Message, Query, Route, Router
 
 Asked = tuple[Query, Sequence[ExpertCard], Loads | None]
 MOST = 32
@@ -36,6 +36,13 @@ class HostedRouter:
         self._file = config.file
         self._desk, self._refresh = desk, refresh
         self._following: Sequence[asyncio.Task[None]] = ()
+        self._cold = config.encoder is not None
+
+    async def check_health(self) -> None:
+        """Serve looks before the first request: an encoder that takes seconds to load is there by then."""
+        if self._cold:
+            self._cold = False
+            await _one(self._router, Query((Message("user", "Hello"),)), [ExpertCard("any", "any")], None)
 
     async def route(self, query: Query, cards: Sequence[ExpertCard], loads: Loads | None = None) -> Route:
         """See `mixture.types.Router`."""
