@@ -27,6 +27,8 @@ class Reports:
     def note(self, load: EngineLoad) -> None:
         """Take in a report."""
         self._last[load.replica] = (time.monotonic(), load)
+        if self._sum is None:
+            self._added = -math.inf  # that nothing is known is over at once
 
     def loads(self) -> tuple[EngineLoad, ...]:
         """Of each replica that reported lately."""

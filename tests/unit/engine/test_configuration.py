@@ -165,6 +165,13 @@ def test_how_busy_an_engine_is(load, busy):
     assert load.busy == busy
 
 
+def test_the_first_report_is_known_at_once():
+    reports = Reports()
+    assert reports.engine() is None
+    reports.note(EngineLoad(replica="a", running=1))
+    assert reports.engine() is not None
+
+
 def test_reports_of_replicas_add_up_and_grow_old(monkeypatch):
     clock = SimpleNamespace(now=100.0)
     monkeypatch.setattr("deployments.loads.time.monotonic", lambda: clock.now)
