@@ -131,7 +131,8 @@ class Trust:
         ranked = sorted(domain.samples)
         scores = [score for score, _ in ranked]
         wrong_at = [score for score, right in ranked if not right]
-        for threshold in sorted({domain.threshold, *(score + STEP for score in wrong_at)}):
+        candidates = {domain.threshold, *(score + STEP for score in wrong_at)}
+        for threshold in sorted(one for one in candidates if one <= 1.0):  # no two texts are more alike
             above = [right for _, right in ranked[bisect_left(scores, threshold) :]]
             enough = above or len(wrong_at) < FEWEST
             if threshold >= domain.threshold and enough and above.count(False) <= self._most * len(above):

@@ -125,6 +125,15 @@ def test_a_threshold_rises_above_false_hits():
     assert trust.domain("chat").threshold == 0.6
 
 
+def test_a_false_hit_of_what_could_not_be_more_alike_switches_its_domain_off_and_not_for_ever():
+    trust = Trust(0.6, 0.02)
+    trust.judge("law", 1.0, right=False)
+    assert (trust.domain("law").off, trust.domain("law").threshold) == (True, 0.6)
+    for _ in range(60):
+        trust.judge("law", 0.8, right=True)
+    assert not trust.domain("law").off
+
+
 def test_a_domain_is_switched_off_where_no_threshold_helps_and_comes_back():
     trust = Trust(0.6, 0.02)
     for score in (0.99, 1.0, 1.0):
