@@ -74,9 +74,13 @@ class RemoteExpert:
     def _told(self, load: EngineLoad) -> None:
         """What an engine says of itself among the chunks."""
 
-    def _asked(self, query: Query) -> Any:
-        """The batches of an answer, which can be cancelled."""
+    def _carried(self, query: Query) -> Any:
+        """The batches of an answer that Serve carries, which can be cancelled."""
         return self._call.remote(query, *self._more)
+
+    def _asked(self, query: Query) -> Any:
+        """The batches of an answer, however they come."""
+        return self._carried(query)
 
     async def stream(self, query: Query) -> AsyncGenerator[Chunk, None]:
         """See `mixture.types.Expert`. A replica that dies is ReplicaLost before the first chunk, ReplicaBroke
@@ -93,7 +97,7 @@ class RemoteExpert:
                     if begun:
                         raise
                     response.cancel()
-                    response, heart = self._call.remote(query, *self._more), Heartbeat()
+                    response, heart = self._carried(query), Heartbeat()
                     continue
                 if batch is None:
                     return
@@ -133,7 +137,7 @@ class RemoteEngine(RemoteExpert):
         self._reports = reports
         self._starts = starts
         self._ready = handle.options(method_name="ready")
-        self._attend = handle.options(method_name="attend")
+        self._attend = handle.options(method_name="attend", **_PICKLED)
         self._deployment = handle.deployment_name
         self._lines = Lines()
         self._attended: set[asyncio.Task[None]] = set()
@@ -168,10 +172,9 @@ class RemoteEngine(RemoteExpert):
         chooser = CHOOSERS.get(self._deployment)
         place = chooser.pick((query, *self._more)) if chooser is not None else None
         if place is None or not self._lines.usable(place):
-            return super()._asked(query)
+            return self._carried(query)
         adapter = self._more[0] if self._more else None
-        carried = partial(super()._asked, query)
-        return Direct(self._lines, place, (query, adapter), self._tell, carried)
+        return Direct(self._lines, place, (query, adapter), self._tell, partial(self._carried, query))
 
     def _tell(self, attendance: Attendance) -> None:
         task = asyncio.ensure_future(until_told(self._attend.remote(attendance)))

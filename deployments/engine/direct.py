@@ -32,6 +32,8 @@ AVOIDED = 60.0
 """Seconds for which an address is not tried again after that."""
 UNTOLD = 0.05
 """Seconds after which Serve hears of an answer that has not ended."""
+INTRODUCED = 5.0
+"""Seconds that who connects has to show that it is one of us."""
 
 OPEN: Counter[str] = Counter()
 """Answers of this process that are under way, by replica."""
@@ -111,7 +113,8 @@ class Listener:
     async def _served(self, wire: Wire) -> None:
         """Answer one query after the other until the gateway leaves, which ends the answer that is under way."""
         try:
-            await wire.ready
+            async with asyncio.timeout(INTRODUCED):
+                await wire.ready
             while True:
                 number, query, adapter = await wire.receive()
                 answering = asyncio.ensure_future(self._answered(wire, number, query, adapter))
@@ -122,6 +125,8 @@ class Listener:
                 await answering
         except ConnectionResetError:
             logger.debug("a gateway has left")
+        except TimeoutError:
+            logger.warning("somebody connected and did not say who")
         finally:
             wire.close()
 
@@ -156,16 +161,24 @@ class Lines:
             if not wire.lost.done():
                 return wire
         try:
-            return await connected(place.host, place.port, place.secret, WITHIN)
+            wire = await connected(place.host, place.port, place.secret, WITHIN)
         except OSError:
             self._avoided = {known: until for known, until in self._avoided.items() if not self.usable(known)}
             self._avoided[place] = time.monotonic() + AVOIDED
             raise
+        wire.lost.add_done_callback(lambda _: self._forget(place, wire))
+        return wire
 
     def give(self, place: Place, wire: Wire) -> None:
         """Keep a connection whose answer has come to its end."""
-        self._idle = {known: kept for known, wires in self._idle.items() if (kept := _alive(wires))}
-        self._idle.setdefault(place, []).append(wire)
+        if not wire.lost.done():
+            self._idle.setdefault(place, []).append(wire)
+
+    def _forget(self, place: Place, wire: Wire) -> None:
+        if wire in (idle := self._idle.get(place, [])):
+            idle.remove(wire)
+        if not idle:
+            self._idle.pop(place, None)
 
     def close(self) -> None:
         """End those that are idle."""
@@ -173,10 +186,6 @@ class Lines:
             for wire in wires:
                 wire.close()
         self._idle = {}
-
-
-def _alive(wires: list[Wire]) -> list[Wire]:
-    return [wire for wire in wires if not wire.lost.done()]
 
 
 class Direct:
@@ -242,22 +251,20 @@ class Direct:
             self._instead = self._carried()
             return None
         wire.put((self._number, *self._asked))
-        self._timer = asyncio.get_running_loop().call_later(UNTOLD, self._told)
+        self._timer = asyncio.get_running_loop().call_later(
+            UNTOLD, self._tell, Attendance(self._number, self._place.replica)
+        )
         return wire
 
-    def _told(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-            self._tell(Attendance(self._number, self._place.replica))
-
     def _end(self) -> None:
-        if not self._ended:
-            self._ended = True
-            OPEN[self._place.replica] -= 1
+        if self._ended:
+            return
+        self._ended = True
+        OPEN[self._place.replica] -= 1
+        if not OPEN[self._place.replica]:
+            del OPEN[self._place.replica]
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
 
 
 async def until_told(call: Any) -> None:

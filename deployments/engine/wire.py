@@ -87,18 +87,20 @@ class Wire(asyncio.Protocol):
             self._write(self._own + self._proof(b"asks", self._theirs, self._own))
         elif self._listens and not self._theirs and len(self._data) >= _NONCE + _PROOF:
             self._theirs = self._taken(_NONCE)
-            self._check(b"asks", self._own, self._theirs)
-            self._write(self._proof(b"answers", self._theirs, self._own))
+            if self._checked(b"asks", self._own, self._theirs):
+                self._write(self._proof(b"answers", self._theirs, self._own))
         if not self._listens and self._theirs and not self._proven and len(self._data) >= _PROOF:
-            self._check(b"answers", self._own, self._theirs)
+            self._checked(b"answers", self._own, self._theirs)
         return self._proven
 
-    def _check(self, role: bytes, first: bytes, second: bytes) -> None:
-        if hmac.compare_digest(self._taken(_PROOF), self._proof(role, first, second)):
-            self._proven = True
+    def _checked(self, role: bytes, first: bytes, second: bytes) -> bool:
+        """Whether the other end's proof is right; the connection ends where it is not."""
+        self._proven = hmac.compare_digest(self._taken(_PROOF), self._proof(role, first, second))
+        if self._proven:
             self.ready.set_result(None)
         else:
             self.close()
+        return self._proven
 
     def _proof(self, role: bytes, first: bytes, second: bytes) -> bytes:
         return hmac.digest(self._secret, role + first + second, hashlib.sha256)

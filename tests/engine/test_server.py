@@ -120,9 +120,12 @@ async def test_a_request_that_is_too_long_is_named_as_such(sdk):
 
 
 async def running(sdk, engines, name="tiny"):
-    """Requests in the engine of `name`, as comes with an answer; that one's own is counted or not yet."""
-    await sdk.create(model=name, messages=ASK, max_tokens=2)
-    return (await state(engines, name))["engine"]["running"]
+    """Requests in the engine of `name`, as comes with an answer and is known for five seconds; its own is counted
+    or not yet.
+    """
+    async with httpx2.AsyncClient(base_url=engines.url, headers=engines.headers) as http:
+        await sdk.create(model=name, messages=ASK, max_tokens=2)
+        return (await http.get("/v1/mixture/strategies")).json()["experts"][name]["engine"]["running"]
 
 
 async def until(condition, seconds=60):

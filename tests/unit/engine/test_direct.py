@@ -64,6 +64,15 @@ async def heard(told):
     return attendance
 
 
+async def begun(answering, lines, place):
+    """An answer whose first piece is there, and what Serve was told of it."""
+    told = []
+    answer = asked(lines, place, told)
+    answering.go.release()
+    await anext(answer)
+    return answer, await heard(told)
+
+
 async def texts(answer):
     return ["".join(chunk.text for chunk in batch) async for batch in answer]
 
@@ -73,6 +82,7 @@ async def test_an_answer_comes_in_batches_and_its_connection_is_used_again():
         told = []
         assert await texts(asked(lines, place, told, adapter="x")) == ["a", "b"]
         (idle,) = lines._idle[place]
+        assert "r1" not in OPEN
         for _ in "ab":
             answering.go.release()
         assert await texts(asked(lines, place)) == ["a", "b"]
@@ -84,11 +94,7 @@ async def test_an_answer_comes_in_batches_and_its_connection_is_used_again():
 
 async def test_serve_hears_of_an_answer_as_long_as_it_lasts():
     async with replica("a", "b", ready=False) as (answering, listener, place, lines):
-        told = []
-        answer = asked(lines, place, told)
-        answering.go.release()
-        await anext(answer)
-        attendance = await heard(told)
+        answer, attendance = await begun(answering, lines, place)
         assert attendance == Attendance(attendance.number, "r1")
         attended = asyncio.ensure_future(listener.attended(attendance.number))
         await asyncio.sleep(0.05)
@@ -101,11 +107,7 @@ async def test_serve_hears_of_an_answer_as_long_as_it_lasts():
 
 async def test_cancelling_ends_it_at_the_replica():
     async with replica("a", "b", ready=False) as (answering, listener, place, lines):
-        told = []
-        answer = asked(lines, place, told)
-        answering.go.release()
-        await anext(answer)
-        attendance = await heard(told)
+        answer, attendance = await begun(answering, lines, place)
         assert OPEN["r1"] == 1
         answer.cancel()
         await asyncio.wait_for(listener.attended(attendance.number), 5)
@@ -135,3 +137,22 @@ async def test_where_there_is_no_way_serve_carries_and_the_place_is_left_alone(m
         now = direct.time.monotonic()
         monkeypatch.setattr(direct.time, "monotonic", lambda: now + direct.AVOIDED + 1)
         assert lines.usable(place)
+
+
+async def test_a_connection_that_ends_is_no_longer_kept():
+    async with replica("a") as (_, _, place, lines):
+        assert await texts(asked(lines, place)) == ["a"]
+        (idle,) = lines._idle[place]
+        idle.close()
+        async with asyncio.timeout(5):
+            while lines._idle:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+async def test_who_connects_and_says_nothing_is_turned_away(monkeypatch):
+    monkeypatch.setattr(direct, "INTRODUCED", 0.05)
+    async with replica("a") as (answering, _, place, _):
+        reader, writer = await asyncio.open_connection(place.host, place.port)
+        assert len(await asyncio.wait_for(reader.read(), 5)) == 16  # a nonce, and the end
+        assert answering.asked == []
+        writer.close()

@@ -55,6 +55,15 @@ async def test_who_does_not_know_the_secret_is_told_and_believed_nothing():
             await wires[0].receive()
 
 
+async def test_a_wrong_proof_is_answered_with_nothing():
+    async with listening() as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await reader.readexactly(16)
+        writer.write(b"n" * 16 + b"p" * 32)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+
+
 async def test_an_impostor_that_listens_gets_no_query_and_no_secret():
     heard = bytearray()
 
