@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 ENGINE ?= .venv-engine
 BENCHMARKS := overhead budget strategies aggregation routing decomposition faults mishaps engine engine_gpu service_times scale cache cluster \
-	retrieval zeroeval small_models batch
+	retrieval zeroeval small_models batch batch_memory
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-fast test-engine test-gpu test-cluster lint format constraints clean $(addprefix bench-,$(BENCHMARKS))

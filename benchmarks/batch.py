@@ -1,7 +1,6 @@
 """`mixture evaluate` as a batch: questions a second in one process, on Ray Data and against the HTTP endpoint.
 
 With recorded experts made for it; and whether a run that is killed again and again comes to the same results.
-`--memory` watches a long run instead.
 """
 
 from __future__ import annotations
@@ -13,17 +12,16 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from benchmarks.processes import command, rss_mib, serving
+from benchmarks.processes import command, serving
 from benchmarks.reporting import finish, options, progress, table
 
 EXPERTS = ("small", "large")
@@ -106,42 +104,6 @@ def throughput(folder: Path, size: int) -> dict[str, float]:
     return found
 
 
-def memory(folder: Path, size: int, every: float) -> list[tuple[int, float]]:
-    """A long run in one process with a scripted expert: questions answered and MiB in use, now and then."""
-    file, path = dataset(folder / "many.jsonl", size), folder / "scripted.yaml"
-    expert = {
-        "name": "small",
-        "provider": "scripted",
-        "options": {"text": "the answer is 7"},
-        "price": {"input": 1, "output": 1},
-    }
-    path.write_text(yaml.safe_dump({"experts": [expert]}), encoding="utf-8")
-    out = folder / "many"
-    asked = command(
-        "evaluate", str(file), "--layout", "gsm8k", "--out", str(out), "--config", str(path), "--arm", "small"
-    )
-    process = subprocess.Popen([*asked, "--concurrency", "32"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    found: list[tuple[int, float]] = []
-    try:
-        while process.poll() is None:
-            time.sleep(every)
-            done = sum(pq.read_metadata(part).num_rows for part in (out / "results").glob("arm=*/*.parquet"))
-            if done and (used := rss_mib(process.pid)) and (not found or done > found[-1][0]):
-                found.append((done, round(used, 1)))
-                progress(f"{done} of {size}: {used:.0f} MiB")
-    finally:
-        process.terminate()
-        process.wait()
-    return found
-
-
-def growth(seen: Sequence[tuple[int, float]]) -> float:
-    """By how much the memory in use grew from the first half of a run to its second, as a share."""
-    used = np.array([mebibytes for _, mebibytes in seen])
-    half = len(used) // 2
-    return float(np.median(used[half:]) / np.median(used[:half]) - 1) if half else 0.0
-
-
 def told(out: Path) -> pd.DataFrame:
     """What results say, without what differs from run to run."""
     frame = pd.read_parquet(out / "results").drop(columns=VOLATILE)
@@ -194,21 +156,10 @@ def main() -> None:
     """Measure what is asked for."""
     parser = options(__doc__)
     parser.add_argument("--items", type=int, default=0, help="questions for the throughput; default 5000, quick 600")
-    parser.add_argument("--memory", type=int, default=0, help="only watch the memory over so many items")
-    parser.add_argument("--every", type=float, default=20.0, help="seconds between looks at the memory")
     chosen = parser.parse_args()
     size = chosen.items or (600 if chosen.quick else 5_000)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        if chosen.memory:
-            seen = memory(folder, chosen.memory, chosen.every)
-            table(f"memory over {chosen.memory} items", ("items", "MiB"), seen)
-            finish(
-                "batch_memory",
-                {"items": seen[-1][0], "rss_growth": round(growth(seen), 4), "mib": seen},
-                save=chosen.save,
-            )
-            return
         rates = throughput(folder, size)
         kills = killed(folder, 300 if chosen.quick else 1_500, 2 if chosen.quick else KILLS, seed=os.getpid())
         table(f"{size} items, {len(EXPERTS)} arms", ("way", "questions/s"), [(n, f"{r:.0f}") for n, r in rates.items()])

@@ -231,7 +231,6 @@ def joined(first: Results, second: Results) -> Results:
     return Results(
         first.arms + second.arms,
         first.positions,
-        first.items,
         first.domains,
         figures,
         np.hstack([first.asked, second.asked]),
@@ -319,7 +318,7 @@ def show(results: Results, small: Mapping[str, Interval]) -> dict[str, Any]:
     )
     tasks, domains = int(results.asked.sum()), len(set(results.domains))
     title = (
-        f"{tasks} tasks ({len(results.items)} items x {len(results.arms)} arms, {domains} domains), against {STRONG}"
+        f"{tasks} tasks ({len(results.positions)} items x {len(results.arms)} arms, {domains} domains), against {STRONG}"
     )
     table(title, columns, [line(arm, facts_of) for arm, facts_of in found.items()])
     shown = ("cascade_agreeing", "quality_95", "auto_calibrated")
@@ -335,7 +334,7 @@ def show(results: Results, small: Mapping[str, Interval]) -> dict[str, Any]:
         if arm != STRONG and all(one[name] >= least for name, least in REFERENCE.items())
     ]
     print(f"All four reached at once by: {', '.join(reached) or 'nobody'}")
-    return {"tasks": tasks, "domains": domains, "items": len(results.items), "arms": found, "reached_all": reached}
+    return {"tasks": tasks, "domains": domains, "items": len(results.positions), "arms": found, "reached_all": reached}
 
 
 def main() -> None:

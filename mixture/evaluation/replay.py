@@ -145,8 +145,7 @@ class Replayer:
 
     def _results(self, arms: tuple[str, ...], figures: dict[str, Any]) -> Results:
         asked = np.ones((len(self.log), len(arms)), dtype=bool)
-        items = tuple(str(row) for row in range(len(self.log)))
-        return Results(arms, np.arange(len(self.log)), items, self.log.domains, figures, asked, np.zeros_like(asked))
+        return Results(arms, np.arange(len(self.log)), self.log.domains, figures, asked, np.zeros_like(asked))
 
     def _mixture(self) -> Mixture:
         cards = {

@@ -37,7 +37,6 @@ class Results:
 
     arms: tuple[str, ...]
     positions: npt.NDArray[np.int64]
-    items: tuple[str, ...]
     domains: tuple[str, ...]
     figures: Mapping[str, Doubles]
     asked: npt.NDArray[np.bool_]
@@ -112,7 +111,7 @@ def load(folder: Path) -> Results:
     facts = store.facts()
     if facts is None:
         raise ResultsError(f"{folder} holds no evaluation", param="results")
-    columns = ["position", "item", "domain", "arm", "error", *FIGURES]
+    columns = ["position", "domain", "arm", "error", *FIGURES]
     order = [arm["name"] for arm in facts.get("arms", ())]
     source = dataset_of(store)
     return of_table(source.to_table(columns=columns), order, facts, source)
@@ -139,5 +138,12 @@ def of_table(
     failed[row, column] = pc.is_valid(table["error"]).to_numpy()
     if not failed.all() and not np.isnan(figures["score"]).all():
         figures["score"][failed] = 0.0  # where nothing was graded, as in live traffic, failures have no score either
-    texts = [tuple(table[name].take(pa.array(first)).to_pylist()) for name in ("item", "domain")]
-    return Results(arms, positions, texts[0], texts[1], figures, asked, failed, facts or {}, source)
+    domains = _shared(table["domain"].take(pa.array(first)))
+    return Results(arms, positions, domains, figures, asked, failed, facts or {}, source)
+
+
+def _shared(texts: pa.ChunkedArray) -> tuple[str, ...]:
+    """The texts, equal ones being one object: a million items have few domains."""
+    found = texts.combine_chunks().dictionary_encode()
+    names = found.dictionary.to_pylist()
+    return tuple([names[code] for code in found.indices.to_pylist()])

@@ -49,7 +49,7 @@ def disagreements(results: Results, arm: str, most: int = MOST) -> list[Disagree
     sure = np.nan_to_num(np.fmax(results.figures["confidence"], results.figures["agreement"])[rows, column])
     order = np.lexsort((-sure, -gap))
     worst = [int(rows[place]) for place in order[:most] if gap[place] > 0]
-    texts = results.texts(worst, ("prompt", "reference", "response", "error")) if worst else {}
+    texts = results.texts(worst, ("item", "prompt", "reference", "response", "error")) if worst else {}
     return [_one(results, row, arm, texts) for row in worst]
 
 
@@ -58,7 +58,7 @@ def _one(results: Results, row: int, arm: str, texts: dict[tuple[int, str], dict
     said = [_said(results, row, name, texts[row, name]) for name in arms if (row, name) in texts]
     first = texts[row, arm]
     return Disagreement(
-        results.items[row], results.domains[row], _cut(first["prompt"]), _cut(first["reference"]), tuple(said)
+        first["item"], results.domains[row], _cut(first["prompt"]), _cut(first["reference"]), tuple(said)
     )
 
 

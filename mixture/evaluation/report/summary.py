@@ -111,7 +111,7 @@ def summarise(
         title=title or str(results.facts.get("dataset", {}).get("name", "Evaluation")),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         facts=results.facts,
-        items=len(results.items),
+        items=len(results.positions),
         baseline=baseline,
         arms=tuple(arms),
         comparisons=tuple(comparisons),
@@ -235,7 +235,7 @@ def _rows_lost(results: Results) -> int:
     rows, limit = results.facts.get("dataset", {}).get("rows"), results.facts.get("limit")
     if not rows or not results.facts.get("arms"):
         return 0
-    return int(min(rows, limit or rows)) - len(results.items)
+    return int(min(rows, limit or rows)) - len(results.positions)
 
 
 def claimed(summary: Summary) -> list[Comparison]:
