@@ -8,10 +8,9 @@ from collections.abc import Sequence
 
 from mixture.config import DocumentsConfig
 from mixture.embedding import MiniLM
-from mixture.retrieval.documents import load
 from mixture.retrieval.host import Entry, Kept, Search, Submission
 from mixture.retrieval.library import library
-from mixture.retrieval.local import LocalRetriever
+from mixture.retrieval.local import local
 from mixture.retrieval.quotes import Quotes
 from mixture.types import Caller, Passage
 
@@ -25,7 +24,7 @@ class RetrievalActor:
 
     def __init__(self, documents: DocumentsConfig) -> None:
         self._embedder = MiniLM()
-        self._own = LocalRetriever(lambda: load(documents.paths), self._embedder)
+        self._own = local(documents.paths, self._embedder, os.environ)
         self._library = library(documents, os.environ)
         self._quotes = Quotes(self._library, self._own, self._embedder)
         self._upkeep: asyncio.Task[None] | None = None

@@ -56,7 +56,7 @@ class DocumentsConfig(Section):
 
     paths: tuple[str, ...] | None = None
     """Files and folders of Markdown and text that the `extractive` expert reads at each start, beside the index; this
-    project's own documents when left out."""
+    project's own documents when left out. What was read before is not embedded again."""
     min_score: Share = 0.45
     """Below this similarity nothing is quoted (the expert says that it found nothing), and nothing is retrieved for a
     request that did not ask for it."""

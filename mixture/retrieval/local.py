@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mixture.embedding import MODEL
+from mixture.retrieval.documents import load
 from mixture.retrieval.index import Index, best
+from mixture.retrieval.remembering import Remembering, vectors_file
 from mixture.retrieval.splitting import Document, Span, plain, sentences
 from mixture.types import LOCAL, Caller, Embedder, Passage
 
@@ -20,7 +23,8 @@ class _Built:
 class LocalRetriever:
     """A `Retriever` over documents that are read, split and embedded at the first use.
 
-    `split` decides what is found: `sentences`, or `passages`. A score is the cosine of the query and the piece with
+    `split` decides what is found: `sentences`, or `passages`. `pieces` embeds those, all at once, where that is not
+    `embedder`. A score is the cosine of the query and the piece with
     the heading that it stands under: on this project's own documents the heading tells questions about them from
     others better than the sentence alone or its whole passage.
     """
@@ -30,9 +34,11 @@ class LocalRetriever:
         documents: Callable[[], Sequence[Document]],
         embedder: Embedder,
         split: Callable[[Document], list[Span]] = sentences,
+        pieces: Embedder | None = None,
     ) -> None:
         self._documents = documents
         self._embedder = embedder
+        self._pieces = pieces or embedder
         self._split = split
         self._built: _Built | None = None
         self._building: asyncio.Task[_Built] | None = None
@@ -62,7 +68,13 @@ class LocalRetriever:
 
     async def _build(self) -> _Built:
         spans = await asyncio.to_thread(lambda: [span for d in self._documents() for span in self._split(d)])
-        return _Built(spans, Index(await self._embedder.embed([worded(span.heading, span.text) for span in spans])))
+        return _Built(spans, Index(await self._pieces.embed([worded(span.heading, span.text) for span in spans])))
+
+
+def local(paths: Sequence[str] | None, embedder: Embedder, environ: Mapping[str, str]) -> LocalRetriever:
+    """The sentences of the documents at `paths`, or of this project's own; the vectors are kept for the next start."""
+    kept = Remembering(embedder, vectors_file(environ, MODEL, paths))
+    return LocalRetriever(lambda: load(paths), embedder, pieces=kept)
 
 
 def worded(heading: str, text: str) -> str:

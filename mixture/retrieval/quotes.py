@@ -7,10 +7,9 @@ from dataclasses import replace
 
 from mixture.config import DocumentsConfig
 from mixture.embedding import MiniLM
-from mixture.retrieval.documents import load
 from mixture.retrieval.host import Search
 from mixture.retrieval.library import Library, library
-from mixture.retrieval.local import LocalRetriever, worded
+from mixture.retrieval.local import LocalRetriever, local, worded
 from mixture.retrieval.splitting import Document, sentences
 from mixture.types import Caller, Embedder, Passage
 
@@ -50,7 +49,7 @@ class Quotes:
 def quotes(config: DocumentsConfig, environ: Mapping[str, str]) -> Quotes:
     """The sentences of the documents that `config` names, in this process; nothing is read before it is needed."""
     embedder = MiniLM()
-    return Quotes(library(config, environ), LocalRetriever(lambda: load(config.paths), embedder), embedder)
+    return Quotes(library(config, environ), local(config.paths, embedder, environ), embedder)
 
 
 def split(passage: Passage) -> list[Passage]:

@@ -83,15 +83,20 @@ async def test_each_status_is_one_of_our_errors(client, remote, upstream, stream
         ({"retry-after": "7"}, 7, 7),
         ({"retry-after": "1.5"}, 1.5, 1.5),
         ({"retry-after-ms": "250", "retry-after": "9"}, 0.25, 0.25),
-        ({"retry-after": email.utils.formatdate(time.time() + 3600, usegmt=True)}, 3000, 3600),
-        ({"retry-after": email.utils.formatdate(time.time() - 3600, usegmt=True)}, 0, 0),
+        ({"retry-after": 3600}, 3000, 3600),
+        ({"retry-after": -3600}, 0, 0),
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
 async def test_says_how_long_to_wait(client, remote, upstream, status, headers, least, most):
-    upstream.answers(remote.dialect.error(status, "Slow down", headers))
+    said = {name: value if isinstance(value, str) else date_in(value) for name, value in headers.items()}
+    upstream.answers(remote.dialect.error(status, "Slow down", said))
     error = await failure(client, remote.query)
     assert least <= error.retry_after <= most
+
+
+def date_in(seconds: float) -> str:
+    return email.utils.formatdate(time.time() + seconds, usegmt=True)
 
 
 @pytest.mark.parametrize("value", ["soon", "", "nan", "inf"])

@@ -81,8 +81,18 @@ def start(
     return launch(folder, [*command, str(file), "--port", str(port), *arguments], port, printed)
 
 
+def share_vectors(home: Path) -> None:
+    """Let a server with this home have the vectors of the project's documents that another one made before it."""
+    common = Path(os.environ["MIXTURE_HOME"]) / "vectors"
+    common.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "vectors").exists():
+        (home / "vectors").symlink_to(common)
+
+
 def launch(folder: Path, command: list[str], port: int, printed: Path) -> Running:
     home = folder / "home"
+    share_vectors(home)
     with printed.open("wb") as output:
         process = subprocess.Popen(
             command,
