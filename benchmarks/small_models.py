@@ -318,7 +318,8 @@ def show(results: Results, small: Mapping[str, Interval]) -> dict[str, Any]:
     )
     tasks, domains = int(results.asked.sum()), len(set(results.domains))
     title = (
-        f"{tasks} tasks ({len(results.positions)} items x {len(results.arms)} arms, {domains} domains), against {STRONG}"
+        f"{tasks} tasks ({len(results.positions)} items x {len(results.arms)} arms, {domains} domains), "
+        f"against {STRONG}"
     )
     table(title, columns, [line(arm, facts_of) for arm, facts_of in found.items()])
     shown = ("cascade_agreeing", "quality_95", "auto_calibrated")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DIMENSIONS = 384
 MODEL = "all-MiniLM-L6-v2"
-BATCH = 32
+BATCH = 16
 """Texts that are encoded at once; a cancelled caller stops after the batch that is under way."""
 LONGEST = 8_000
 """Characters of a text that are looked at: MiniLM reads 256 tokens, which are never more than this."""
@@ -35,12 +35,18 @@ class MiniLM:
     """The embedder `all-MiniLM-L6-v2`: 384 dimensions, L2-normalised, at most 256 tokens a text."""
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector of `DIMENSIONS` floats a text, in the same order; computed in a thread."""
+        """One vector of `DIMENSIONS` floats a text, in the same order; computed in a thread.
+
+        Texts of one length are encoded together, since all in a batch take as long as its longest.
+        """
         loop = asyncio.get_running_loop()
-        vectors: list[list[float]] = []
-        for start in range(0, len(texts), BATCH):
-            batch = list(texts[start : start + BATCH])
-            vectors += (await loop.run_in_executor(_thread(), encode, batch)).tolist()
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+        vectors: list[list[float]] = [[]] * len(texts)
+        for start in range(0, len(order), BATCH):
+            places = order[start : start + BATCH]
+            found = await loop.run_in_executor(_thread(), encode, [texts[place] for place in places])
+            for place, vector in zip(places, found.tolist(), strict=True):
+                vectors[place] = vector
         return vectors
 
     async def ready(self) -> None:

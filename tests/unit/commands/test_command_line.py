@@ -272,7 +272,11 @@ def test_explain_without_a_model_still_shows_the_parts(run, tmp_path):
     config = written(tmp_path, {"experts": [{"name": "symbolic", "provider": "symbolic"}]})
     shown = run("explain", "--config", config, PYTHAGORAS)
     assert "subtask 2 (code)" not in shown.output  # one expert alone gets the whole
-    two = {"experts": [{"name": name, "provider": name} for name in ("symbolic", "extractive")]}
+    (tmp_path / "sea.md").write_text("The sea is salty.")
+    two = {
+        "experts": [{"name": name, "provider": name} for name in ("symbolic", "extractive")],
+        "documents": {"paths": [str(tmp_path / "sea.md")]},
+    }
     for command in (("explain",), ("ask", "--explain")):
         shown = run(*command, "--config", written(tmp_path, two), PYTHAGORAS)
         assert "subtask 1 (science)" in shown.output
