@@ -39,7 +39,8 @@ API_SECONDS, API_FIRST = 3.0, 0.6
 PROMPT_TOKENS = 200
 KINDS, EVERY = 4, 10
 """Kinds of requests that are decided anew at a time, and seconds between two times: a gateway decides each request, by
-loads that are a quarter of a second old; here a third of the kinds is decided every ten seconds."""
+loads that are a quarter of a second old; here a third of the kinds is decided every ten seconds of a day. While a crowd
+comes, within half a minute, that would be too slow: all kinds are decided every second."""
 FOLLOWING = 0.3
 """The share of a kind's requests that goes where the newest decision says, the rest where it went before: in the time
 between two decisions loads change with each request, and real gateways look again and again."""
@@ -139,9 +140,11 @@ class Run:
         }
 
 
-def simulated(work: Workload, times: ServiceTimes, peak: float, curve: str, *, quick: bool) -> dict[str, Any]:
+def simulated(
+    work: Workload, times: ServiceTimes, peak: float, curve: str, scaling: dict[str, float], *, quick: bool
+) -> dict[str, Any]:
     """A day with its evening's `peak` (requests a second), of which `quick` looks at three hours of the rise, or twenty
-    minutes with a flash crowd that reaches it.
+    minutes with a flash crowd that reaches it. `scaling`: fields of `autoscaling_config` that are not as usual.
     """
     flashing = curve == "flash crowd"
     span, step = ((0, 1_200), 1) if flashing else ((8 * 3600, 11 * 3600) if quick else (0, 86_400), 5)
@@ -150,7 +153,7 @@ def simulated(work: Workload, times: ServiceTimes, peak: float, curve: str, *, q
         gpus=1,
         usd_per_gpu_hour=HOUR_USD,
         max_num_seqs=times.places,
-        autoscaling_config={"min_replicas": 1, "max_replicas": MOST},
+        autoscaling_config={"min_replicas": 1, "max_replicas": MOST, **scaling},
     )
     fleets = {"small": Fleet.of(engine, times, 1.0), "large": Fleet.of(engine, times, 0.25)}
     with asyncio.Runner() as runner:
@@ -159,8 +162,8 @@ def simulated(work: Workload, times: ServiceTimes, peak: float, curve: str, *, q
         for name, fleet in fleets.items():
             fleet.begin(run.share()[name] * demand(span[0]), MOST // 2)
         for now in range(*span, step):
-            if now % EVERY == 0:
-                run.decide(float(now), KINDS)
+            if flashing or now % EVERY == 0:
+                run.decide(float(now), len(work.queries) if flashing else KINDS)
             run.pass_(float(now), float(step), demand(now))
     return {"curve": curve, **run.facts(peak)}
 
@@ -214,7 +217,11 @@ def first_to_give_way(runs: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     """Measure, simulate, print."""
-    chosen = options(__doc__).parse_args()
+    parser = options(__doc__)
+    parser.add_argument("--downscaling-factor", type=float, help="in place of the usual one; Ray Serve's own is 1")
+    chosen = parser.parse_args()
+    factor = chosen.downscaling_factor
+    scaling = {} if factor is None else {"downscaling_factor": factor}
     times = stored()
     progress("fitting a router")
     work = workload(400)
@@ -225,7 +232,7 @@ def main() -> None:
     for curve in ("day", "flash crowd"):
         for rate in RATES:
             progress(f"{curve}, {rate:,} requests/s")
-            runs.append(simulated(work, times, rate, curve, quick=chosen.quick))
+            runs.append(simulated(work, times, rate, curve, scaling, quick=chosen.quick))
     sizes = [installation(rate, speeds, times) for rate in RATES]
     served = [run["peak_rps"] for run in runs if run["curve"] == "day" and run["lost_share"] <= LOST]
     result = {

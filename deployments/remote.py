@@ -18,7 +18,7 @@ from typing import Any
 
 from deployments.calls import HANGING, called, is_ours
 from deployments.documents import RemoteDocuments, RemoteEmbedder, RemoteRetriever
-from deployments.engine.direct import CHOOSERS, Attendance, Direct, Lines, until_told
+from deployments.engine.direct import CHOOSERS, OPEN, Attendance, Direct, Lines, until_told
 from deployments.engine.starts import Starts
 from deployments.heartbeat import Heartbeat, heard
 from deployments.loads import Reports
@@ -367,7 +367,7 @@ class Hosted:
             if limit is None:
                 made[name] = RemoteExpert(self.cards[name], handle, self.heartbeat_timeouts[name])
                 continue
-            reports, starts = Reports(), Starts(handle.deployment_name, limit)
+            reports, starts = Reports(OPEN), Starts(handle.deployment_name, limit)
             named = {name: None} | {adapter: adapter for adapter, base in self.adapters.items() if base == name}
             for own, adapter in named.items():
                 silence = self.heartbeat_timeouts[own]

@@ -36,6 +36,9 @@ class AutoscalingConfig(Section):
     """Seconds of load before replicas are added."""
     downscale_delay_s: Annotated[float, Field(ge=0)] = 300.0
     """Seconds of quiet before replicas go. Loading weights again takes long, so this is long."""
+    downscaling_factor: Positive = 0.5
+    """What part of the way down is gone at a time. Replicas with little to do have fewer requests at once than in
+    proportion: with 1 so many of them would go that the rest is overrun, and all come back."""
 
     @model_validator(mode="after")
     def _in_order(self) -> AutoscalingConfig:

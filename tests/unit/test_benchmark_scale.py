@@ -51,6 +51,22 @@ def test_the_policy_brings_replicas_after_serves_delays_and_the_time_to_load():
     assert fleet.replicas >= 1
 
 
+@pytest.mark.parametrize(("factor", "overrun"), [({}, False), ({"downscaling_factor": 1.0}, True)])
+def test_replicas_go_in_steps_that_leave_enough_of_them(factor, overrun):
+    """Eighty hold seven requests each and twelve would do: as many as their requests ask for are too few."""
+    rates = (8.7, 14.6, 28.9, 51.4, 61.8, 86.3)
+    times = ServiceTimes((1, 2, 4, 8, 16, 32), rates, (0.01, 0.01, 0.02, 0.02, 0.04, 0.18), 22.0, 64, "made up")
+    engine = EngineConfig(gpus=1, max_num_seqs=32, autoscaling_config={"max_replicas": 100, **factor})
+    fleet = Fleet.of(engine, times, replicas=80)
+    fewest = fleet.replicas
+    for now in range(0, 7_200, 5):
+        fleet.pass_(5.0, 5_000.0)
+        fleet.scale(float(now), 100)
+        fewest = min(fewest, fleet.replicas)
+    assert (fewest < 1_000 / 86.3) is overrun
+    assert fewest < 40
+
+
 def test_no_more_replicas_than_there_is_room_for():
     fleet = Fleet.of(ENGINE, TIMES)
     for now in range(400):

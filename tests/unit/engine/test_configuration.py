@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -117,8 +118,10 @@ def test_how_many_replicas():
     scaling = {"min_replicas": 0, "max_replicas": 4, "upscaling_factor": 2.0}
     made = scaled(EngineConfig(max_num_seqs=32, autoscaling_config=scaling))["autoscaling_config"]
     assert (made["min_replicas"], made["target_ongoing_requests"], made["upscaling_factor"]) == (0, 16, 2.0)
-    own = EngineConfig(autoscaling_config={"target_ongoing_requests": 5})
+    assert made["downscaling_factor"] == 0.5
+    own = EngineConfig(autoscaling_config={"target_ongoing_requests": 5, "downscaling_factor": 1.0})
     assert scaled(own)["autoscaling_config"]["target_ongoing_requests"] == 5
+    assert scaled(own)["autoscaling_config"]["downscaling_factor"] == 1.0
 
 
 def test_serve_takes_what_is_said():
@@ -187,6 +190,28 @@ def test_reports_of_replicas_add_up_and_grow_old(monkeypatch):
     assert reports.engine().running == 6
     clock.now += 3
     assert reports.engine() is None
+
+
+def test_what_was_asked_since_a_report_counts(monkeypatch):
+    clock, own = SimpleNamespace(now=100.0), Counter({"a": 2})
+    monkeypatch.setattr("deployments.loads.time.monotonic", lambda: clock.now)
+    reports = Reports(own)
+    reports.note(EngineLoad("a", running=5, places=8))
+
+    def seen():
+        clock.now += 0.2
+        load = reports.engine()
+        return load.running, load.waiting
+
+    assert seen() == (5, 0)
+    own["a"] += 6  # by the report alone the engine still looks half empty
+    assert seen() == (8, 3)
+    own["a"] = 0
+    assert seen() == (3, 0)
+    own["a"] = 1
+    reports.note(EngineLoad("a", running=2, waiting=4, places=8))  # its cache is full with two
+    own["a"] += 1
+    assert seen() == (2, 5)
 
 
 def test_gpus_are_taken_where_there_are_some():
