@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.processes import Running, serving, settle, started
-from benchmarks.reporting import finish, options, progress, table
+from benchmarks.reporting import finish, options, progress, skipped, table
 from benchmarks.streams import Streams, measure
 from commands.environment import free_port
 
@@ -34,6 +34,8 @@ ENVIRONMENT = Path(".venv-engine/bin/python")
 MODEL = "tiny"
 LENGTH, SEQUENCES, CACHE = 2048, 16, 64 << 20
 CLIENTS = 16
+UNCACHED = {"exact": "off"}
+"""All clients ask the same, and with the cache those at the same time would share one answer of the engine."""
 VARIABLES = {
     "HF_HUB_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
@@ -98,13 +100,13 @@ def configuration(model: Path) -> dict[str, Any]:
         "gpus": 0,
         "env": VARIABLES,
     }
-    return {"experts": [{"name": MODEL, "provider": "vllm", "model": str(model), "engine": engine}]}
+    return {"experts": [{"name": MODEL, "provider": "vllm", "model": str(model), "engine": engine}], "cache": UNCACHED}
 
 
-def answering(server: Running, patience: float = 120) -> None:
+def answering(server: Running, patience: float = 120, model: str = MODEL) -> None:
     """Wait until a server gives an answer. Raises RuntimeError when it gives none for so many seconds."""
     deadline = time.monotonic() + patience
-    while not asyncio.run(measure(server, MODEL, 1, 1, {"max_tokens": 4, "ignore_eos": True})).ttft_ms:
+    while not asyncio.run(measure(server, model, 1, 1, {"max_tokens": 4, "ignore_eos": True})).ttft_ms:
         if time.monotonic() > deadline:
             raise RuntimeError(f"{server.url} gives no answer")
         time.sleep(0.5)
@@ -164,8 +166,7 @@ def main() -> None:
     chosen = options(__doc__).parse_args()
     if find_spec("vllm") is None:
         if not ENVIRONMENT.exists():
-            print("skipped: vLLM is not installed here; `make test-engine` makes an environment that has it")
-            return
+            skipped("vLLM is not installed here; `make test-engine` makes an environment that has it")
         os.execv(ENVIRONMENT, [str(ENVIRONMENT), "-m", "benchmarks.engine", *sys.argv[1:]])
     from tests.engine.tiny_model import make
 

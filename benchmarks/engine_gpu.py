@@ -4,7 +4,7 @@ A model of about a billion parameters with random weights is made on the spot. B
 memory and are asked in turn, round after round: streams of one client for the time to the first token and for tokens a
 second, streams of many clients for tokens a second. Then many clients leave after their first token, and it is timed
 until the engine has nothing to do any more. `--device cpu` does the same on a CPU with a tiny model. Where there is no
-GPU, or no vLLM, it says so and ends.
+GPU, or no vLLM for it, it says so and ends.
 """
 
 from __future__ import annotations
@@ -26,14 +26,16 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 
-from benchmarks.engine import ENVIRONMENT, VARIABLES, interval
+from benchmarks.engine import ENVIRONMENT, UNCACHED, VARIABLES, answering, interval
 from benchmarks.processes import Running, serving, started
-from benchmarks.reporting import finish, options, progress, table
+from benchmarks.reporting import finish, options, progress, skipped, table
 from benchmarks.streams import Streams, measure
-from commands.capacity import this_machine
 from commands.environment import free_port
+from tests.gpu import large_model
 
 MODEL, SHARE, CACHE = "house", 0.4, 64 << 20
+PATIENCE = 480
+"""Seconds for a server to start: on a GPU the engine compiles, and records CUDA graphs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def vllm_server(model: Path, window: int, cpu: bool) -> Iterator[Running]:
     else:
         words += ["--gpu-memory-utilization", str(SHARE)]
     variables = VARIABLES if cpu else {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
-    with started(words, f"http://127.0.0.1:{port}/health", key, variables, patience=480) as running:
+    with started(words, f"http://127.0.0.1:{port}/health", key, variables, PATIENCE) as running:
         yield running
 
 
@@ -99,7 +101,7 @@ def configuration(model: Path, window: int, cpu: bool) -> dict[str, Any]:
         engine |= {"gpus": 0, "kv_cache_bytes": CACHE, "env": VARIABLES}
     else:
         engine |= {"gpus": 1, "gpu_memory_utilization": SHARE, "env": {"HF_HUB_OFFLINE": "1"}}
-    return {"experts": [{"name": MODEL, "provider": "vllm", "model": str(model), "engine": engine}]}
+    return {"experts": [{"name": MODEL, "provider": "vllm", "model": str(model), "engine": engine}], "cache": UNCACHED}
 
 
 def _get(server: Running, path: str) -> str:
@@ -166,28 +168,16 @@ def compared(bare: Seen, ours: Seen, clients: int) -> dict[str, Any]:
     }
 
 
-def missing(cpu: bool) -> str:
-    """Why this can't run here; empty when it can."""
-    if not cpu and not this_machine().nodes[0].gpus:
-        return "there is no GPU here; --device cpu tries the same with a tiny model"
-    if find_spec("vllm") is None and not (cpu and ENVIRONMENT.exists()):
-        return "vLLM is not installed here"
-    return ""
-
-
 def main() -> None:
     """Start both, ask them in turn, print."""
     parser = options(__doc__)
     parser.add_argument("--device", choices=("gpu", "cpu"), default="gpu", help="cpu: a tiny model, to try this out")
     chosen = parser.parse_args()
     cpu = chosen.device == "cpu"
-    if why := missing(cpu):
-        print(f"skipped: {why}")
-        return
-    if find_spec("vllm") is None:
+    if cpu and find_spec("vllm") is None and ENVIRONMENT.exists():
         os.execv(ENVIRONMENT, [str(ENVIRONMENT), "-m", "benchmarks.engine_gpu", *sys.argv[1:]])
-    from tests.gpu import large_model
-
+    if why := large_model.missing(cpu):
+        skipped(why if cpu else f"{why}; --device cpu tries the same with a tiny model")
     shape = large_model.SMALL if cpu else large_model.BILLION
     effort = ON_CPU if cpu else QUICK if chosen.quick else FULL
     bare, ours = Seen(), Seen()
@@ -197,7 +187,7 @@ def main() -> None:
         progress("starting vLLM's server")
         with vllm_server(model, shape.window, cpu) as theirs:
             progress("starting this server")
-            with serving(configuration(model, shape.window, cpu)) as mixture:
+            with serving(configuration(model, shape.window, cpu), patience=PATIENCE) as mixture:
                 _rounds(((theirs, vllm_running, bare), (mixture, our_running, ours)), effort)
     result = compared(bare, ours, effort.clients) | {"parameters": shape.parameters, "device": chosen.device}
     table(
@@ -210,8 +200,7 @@ def main() -> None:
 
 def _rounds(pairs: tuple[tuple[Running, Callable[[Running], float], Seen], ...], effort: Effort) -> None:
     for server, running, _ in pairs:
-        while not asyncio.run(measure(server, MODEL, 1, 1, {"max_tokens": 4, "ignore_eos": True})).ttft_ms:
-            time.sleep(0.5)
+        answering(server, model=MODEL)
         one_round(server, running, QUICK if effort is FULL else effort, None)
     for number in range(effort.rounds):
         progress(f"round {number + 1} of {effort.rounds}")

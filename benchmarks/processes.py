@@ -123,8 +123,10 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def serving(config: Mapping[str, Any], gateways: int = 1, first_port: int = 21200) -> Iterator[Running]:
-    """Our server with this configuration and so many gateways, started by `mixture serve`."""
+def serving(
+    config: Mapping[str, Any], gateways: int = 1, first_port: int = 21200, patience: float = 300
+) -> Iterator[Running]:
+    """Our server with this configuration and so many gateways, started by `mixture serve` within `patience` seconds."""
     key = f"mx-{secrets.token_hex(8)}"
     port = free_port("127.0.0.1", first_port)
     with tempfile.TemporaryDirectory() as folder:
@@ -139,7 +141,7 @@ def serving(config: Mapping[str, Any], gateways: int = 1, first_port: int = 2120
         }
         file.write_text(yaml.safe_dump({"applications": [application]}, sort_keys=False), encoding="utf-8")
         words = command("serve", str(file), "--port", str(port))
-        with started(words, f"http://127.0.0.1:{port}/readyz", key, {"MIXTURE_HOME": folder}) as running:
+        with started(words, f"http://127.0.0.1:{port}/readyz", key, {"MIXTURE_HOME": folder}, patience) as running:
             yield running
 
 

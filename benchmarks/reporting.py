@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -42,8 +42,14 @@ def need(folder: Path, *names: str) -> None:
     """End here, with success and a reason, when the recorded data is not there."""
     missing = [name for name in names if not (folder / name).exists()]
     if missing:
-        print(f"skipped: {folder} has no {', '.join(missing)}; name the folder with --data or MIXTURE_DATA")
-        sys.exit(0)
+        skipped(f"{folder} has no {', '.join(missing)}; name the folder with --data or MIXTURE_DATA")
+
+
+def skipped(why: str) -> NoReturn:
+    """End here, with success, a reason, and a last line that holds it."""
+    print(f"skipped: {why}")
+    print(json.dumps({"skipped": why}), flush=True)
+    sys.exit(0)
 
 
 def progress(what: str) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.engine import ENVIRONMENT, MODEL, answering, vllm_server
-from benchmarks.reporting import RESULTS, finish, options, progress, table
+from benchmarks.reporting import RESULTS, finish, options, progress, skipped, table
 from benchmarks.streams import measure
 
 CLIENTS = (1, 2, 4, 8, 16, 32)
@@ -107,8 +107,7 @@ def main() -> None:
     chosen = options(__doc__).parse_args()
     if find_spec("vllm") is None:
         if not ENVIRONMENT.exists():
-            print("skipped: vLLM is not installed here; `make test-engine` makes an environment that has it")
-            return
+            skipped("vLLM is not installed here; `make test-engine` makes an environment that has it")
         os.execv(ENVIRONMENT, [str(ENVIRONMENT), "-m", "benchmarks.service_times", *sys.argv[1:]])
     result = measured(chosen.quick)
     rows = list(zip(result["clients"], result["answers_per_s"], result["first_token_s"], strict=True))

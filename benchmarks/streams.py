@@ -59,12 +59,14 @@ class Client:
     async def ask(self, times: int) -> None:
         """`times` streams, one after the other."""
         reader, writer = await asyncio.open_connection(self._host, self._port)
-        for _ in range(times):
-            writer.write(self._request)
-            if not await self._read(reader):
-                self._measured.broken += 1
-                break
-        writer.close()
+        try:
+            for _ in range(times):
+                writer.write(self._request)
+                if not await self._read(reader):
+                    self._measured.broken += 1
+                    break
+        finally:
+            writer.close()  # also when it is cancelled: a client that leaves
 
     async def _read(self, reader: asyncio.StreamReader) -> bool:
         """Read one stream to its end. False when it broke off."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from urllib.request import ProxyHandler, Request, build_opener
 
 from benchmarks.processes import Running
+from benchmarks.reporting import skipped
 
 _SCRIPT = """wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
@@ -43,8 +43,7 @@ class Load:
 def need_wrk() -> None:
     """End here, with success and a reason, when `wrk` is not installed."""
     if shutil.which("wrk") is None:
-        print("skipped: `wrk` is not installed (on Debian: apt-get install wrk)")
-        sys.exit(0)
+        skipped("`wrk` is not installed (on Debian: apt-get install wrk)")
 
 
 def load(server: Running, model: str, clients: int, seconds: int) -> Load:

@@ -19,6 +19,7 @@ from ray import serve
 from deployments.engine.arguments import FIXED, engine_arguments
 from deployments.engine.direct import Attendance, Listener
 from deployments.engine.scaling import BUSY
+from deployments.engine.turns import turn
 from deployments.expert import WINDOW, Batch, batches
 from mixture.config import ConfigError, EngineConfig, ExpertConfig
 from mixture.errors import ExpertUnavailable
@@ -85,7 +86,8 @@ class HostedEngine:
 
         named = [(adapter.name, adapter.model or "") for adapter in fitting]
         replica = serve.get_replica_context().replica_id.unique_id
-        made = Engine(self._card, engine, arguments, named, replica)
+        with turn(gpus):
+            made = Engine(self._card, engine, arguments, named, replica)
         for adapter in fitting:
             await self._added(made, adapter.name)
         await _warm(made)

@@ -54,7 +54,8 @@ class Engine:
         engine is ready; raises what vLLM raises.
         """
         self.card = card
-        settings = AsyncEngineArgs(**arguments).create_engine_config(UsageContext.ENGINE_CONTEXT)
+        # As a server: vLLM's defaults follow from it, on a large GPU four times the tokens in a step of a plain engine.
+        settings = AsyncEngineArgs(**arguments).create_engine_config(UsageContext.OPENAI_API_SERVER)
         self._model = settings.model_config
         self.load = EngineLoad(replica, places=settings.scheduler_config.max_num_seqs)
         self._engine = AsyncLLM.from_vllm_config(

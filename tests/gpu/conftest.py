@@ -5,12 +5,10 @@ elsewhere; `MIXTURE_TEST_DEVICE=cpu` runs them on the CPU with a tiny model, to 
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from commands.capacity import this_machine
 from tests.gpu import large_model
 from tests.serve.real import start
 
@@ -20,20 +18,12 @@ ON = {"gpus": 0, "kv_cache_bytes": 64 << 20} if ON_CPU else {"gpus": 0.45}
 HOUR = 2.0
 
 
-def missing():
-    """Why these can't run here; empty when they can."""
-    if find_spec("vllm") is None:
-        return "vLLM is not installed here"
-    if not ON_CPU and not this_machine().nodes[0].gpus:
-        return "there is no GPU here; MIXTURE_TEST_DEVICE=cpu tries the same with a tiny model"
-    return ""
-
-
 def pytest_collection_modifyitems(items):
-    if why := missing():
+    if why := large_model.missing(ON_CPU):
+        told = why if ON_CPU else f"{why}; MIXTURE_TEST_DEVICE=cpu tries the same with a tiny model"
         for item in items:
             if Path(__file__).parent in item.path.parents:
-                item.add_marker(pytest.mark.skip(reason=why))
+                item.add_marker(pytest.mark.skip(reason=told))
 
 
 @pytest.fixture(scope="session")
@@ -56,9 +46,9 @@ def engines(weights, tmp_path_factory):
         expert("twin"),
         expert("nowhere", gpus=1, accelerator_type="A-GPU-THAT-NOBODY-HAS"),
     ]
-    config = {
-        "applications": [{"name": "mixture", "import_path": "deployments.app:build", "args": {"experts": experts}}]
-    }
+    # With the cache the same question at the same time would be computed once.
+    args = {"experts": experts, "cache": {"exact": "off"}}
+    config = {"applications": [{"name": "mixture", "import_path": "deployments.app:build", "args": args}]}
     running = start(tmp_path_factory.mktemp("engines"), config)
     try:
         running.wait_until("Ready in", seconds=540)

@@ -75,7 +75,7 @@ async def test_its_tokens_cost_what_its_hours_do(sdk, engines):
     price = (await facts(engines, "house"))["price_usd_per_million_tokens"]
     assert price["derived"] is True
     assert 0 < price["output"] <= HOUR / 3600 * 1e6
-    assert answer.mixture["calls"][0]["cost_derived"] is True
+    assert answer.mixture["experts"][0]["cost_derived"] is True
     assert answer.mixture["cost_usd"] > 0
 
 
