@@ -27,7 +27,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 
 from benchmarks.engine import ENVIRONMENT, UNCACHED, VARIABLES, answering, interval
-from benchmarks.processes import Running, serving, started
+from benchmarks.processes import Running, serving, settle, started
 from benchmarks.reporting import finish, options, progress, skipped, table
 from benchmarks.streams import Streams, measure
 from commands.environment import free_port
@@ -188,6 +188,7 @@ def main() -> None:
         with vllm_server(model, shape.window, cpu) as theirs:
             progress("starting this server")
             with serving(configuration(model, shape.window, cpu), patience=PATIENCE) as mixture:
+                settle(mixture.pid, 20)
                 _rounds(((theirs, vllm_running, bare), (mixture, our_running, ours)), effort)
     result = compared(bare, ours, effort.clients) | {"parameters": shape.parameters, "device": chosen.device}
     table(
