@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -111,39 +112,44 @@ def load(folder: Path) -> Results:
     facts = store.facts()
     if facts is None:
         raise ResultsError(f"{folder} holds no evaluation", param="results")
-    columns = ["position", "domain", "arm", "error", *FIGURES]
     order = [arm["name"] for arm in facts.get("arms", ())]
-    source = dataset_of(store)
-    return of_table(source.to_table(columns=columns), order, facts, source)
+    return of_source(dataset_of(store), order, facts)
 
 
-def of_table(
-    table: pa.Table,
-    order: Sequence[str] = (),
-    facts: Mapping[str, Any] | None = None,
-    source: ds.Dataset | None = None,
-) -> Results:
-    """Results from a table with a row for each item and arm; `source` has the columns that the table has not."""
-    found = table["arm"].unique().to_pylist()
-    arms = tuple([name for name in order if name in found] + [name for name in found if name not in order])
-    places = table["position"].to_numpy()
-    positions, first, row = np.unique(places, return_index=True, return_inverse=True)
-    column = pc.index_in(table["arm"].combine_chunks(), pa.array(arms)).to_numpy(zero_copy_only=False)
+def of_source(source: ds.Dataset, order: Sequence[str] = (), facts: Mapping[str, Any] | None = None) -> Results:
+    """Results from rows for each item and arm, which are read piece by piece: only their figures are held at once."""
+    arms, positions = _axes(source, order)
     shape = len(positions), len(arms)
     figures = {name: np.full(shape, np.nan) for name in FIGURES}
-    for name, filled in figures.items():
-        filled[row, column] = pc.cast(table[name], pa.float64()).to_numpy()
     asked, failed = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    asked[row, column] = True
-    failed[row, column] = pc.is_valid(table["error"]).to_numpy()
+    domains: list[str] = [""] * len(positions)
+    for batch in source.to_batches(columns=["position", "domain", "arm", "error", *FIGURES]):
+        row = np.searchsorted(positions, batch["position"].to_numpy())
+        column = pc.index_in(batch["arm"], pa.array(arms)).to_numpy(zero_copy_only=False)
+        for name, filled in figures.items():
+            filled[row, column] = pc.cast(batch[name], pa.float64()).to_numpy(zero_copy_only=False)
+        asked[row, column] = True
+        failed[row, column] = pc.is_valid(batch["error"]).to_numpy(zero_copy_only=False)
+        for place, domain in zip(row.tolist(), _shared(batch["domain"]), strict=True):
+            domains[place] = domain
     if not failed.all() and not np.isnan(figures["score"]).all():
         figures["score"][failed] = 0.0  # where nothing was graded, as in live traffic, failures have no score either
-    domains = _shared(table["domain"].take(pa.array(first)))
-    return Results(arms, positions, domains, figures, asked, failed, facts or {}, source)
+    return Results(arms, positions, tuple(domains), figures, asked, failed, facts or {}, source)
 
 
-def _shared(texts: pa.ChunkedArray) -> tuple[str, ...]:
+def _axes(source: ds.Dataset, order: Sequence[str]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """The arms, those of `order` first, and the positions of the items."""
+    found: dict[str, None] = {}
+    places = [np.zeros(0, np.int64)]
+    for batch in source.to_batches(columns=["position", "arm"]):
+        found |= dict.fromkeys(pc.unique(batch["arm"]).to_pylist())
+        places.append(batch["position"].to_numpy())
+    arms = tuple([name for name in order if name in found] + [name for name in found if name not in order])
+    return arms, np.unique(np.concatenate(places))
+
+
+def _shared(texts: pa.Array) -> list[str]:
     """The texts, equal ones being one object: a million items have few domains."""
-    found = texts.combine_chunks().dictionary_encode()
-    names = found.dictionary.to_pylist()
-    return tuple([names[code] for code in found.indices.to_pylist()])
+    coded = texts.dictionary_encode("encode")
+    names = [sys.intern(name or "") for name in coded.dictionary.to_pylist()]
+    return [names[code] for code in coded.indices.to_pylist()]

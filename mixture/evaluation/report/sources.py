@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from mixture.evaluation.records import SCHEMA
-from mixture.evaluation.results import FIGURES, Results, load, of_table
+from mixture.evaluation.results import FIGURES, Results, load, of_source
 from mixture.evaluation.store import Store
 from mixture.routing.outcomes import Outcomes
 from mixture.routing.outcomes import load as load_log
@@ -33,7 +33,7 @@ def of_outcomes(log: Outcomes, name: str = "outcome log") -> Results:
     schema = SCHEMA.append(pa.field("arm", pa.string()))
     table = pa.Table.from_pylist(rows, schema=schema)
     facts = {"dataset": {"name": name, "rows": len(log), "digest": ""}}
-    return of_table(table, log.experts, facts, ds.dataset(table))
+    return of_source(ds.dataset(table), log.experts, facts)
 
 
 def _row(log: Outcomes, position: int, column: int, prompt: str, expert: str) -> dict[str, object]:

@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 from sqlalchemy import Engine, select
 
 from mixture.evaluation.records import SCHEMA
-from mixture.evaluation.results import FIGURES, Results, ResultsError, of_table
+from mixture.evaluation.results import FIGURES, Results, ResultsError, of_source
 from mixture.ledger.tables import CALLS
 from mixture.ledger.usage import usage
 
@@ -57,7 +57,7 @@ def of_ledger(engine: Engine, since: str | None = None, until: str | None = None
     for name in GROUPS[:-1]:
         sums[name].sort(key=lambda row: -row["cost_usd"])
     facts = {"dataset": {"name": "Live traffic"}, "traffic": {"calls_read": len(calls), **sums}}
-    return of_table(table, sorted({row["arm"] for row in rows}), facts, ds.dataset(table))
+    return of_source(ds.dataset(table), sorted({row["arm"] for row in rows}), facts)
 
 
 def _requests(calls: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

@@ -2,10 +2,12 @@
 
 import json
 import re
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -108,19 +110,21 @@ def test_a_single_arm_without_prices_or_domains(tmp_path):
     assert "a has the highest score" in html(found, {})
 
 
-def test_results_of_a_table_alone():
-    columns = {name: pa.array([1.0, 0.0]) for name in results.FIGURES}
+def test_results_are_read_piece_by_piece_in_any_order():
+    columns = {name: pa.array([1.0, 0.0, 0.5]) for name in results.FIGURES}
     facts = {
-        "position": [3, 5],
-        "item": ["x", "y"],
-        "domain": ["", ""],
-        "arm": ["a", "a"],
-        "error": pa.nulls(2, pa.string()),
+        "position": [5, 3, 5],
+        "domain": ["law", None, "law"],
+        "arm": ["a", "a", "b"],
+        "error": pa.nulls(3, pa.string()),
     }
-    found = results.of_table(pa.table({**columns, **facts}))
-    assert found.scores.tolist() == [[1.0], [0.0]]
+    pieces = [pa.table({**columns, **facts})[place : place + 1] for place in range(3)]
+    found = results.of_source(ds.dataset(pieces), ["b"])
+    assert (found.arms, found.positions.tolist(), found.domains) == (("b", "a"), [3, 5], ("", "law"))
+    assert found.scores[:, 1].tolist() == [0.0, 1.0]
+    assert found.asked.tolist() == [[False, True], [True, True]]
     with pytest.raises(ResultsError, match="only the figures"):
-        found.rows()
+        replace(found, source=None).rows()
 
 
 def test_the_command(folder):
