@@ -11,6 +11,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ import aiohttp
 
 PATIENCE = 20.0
 """Seconds of silence after which a request counts as hung: several times what an answer takes, and what a server takes
-to notice that a part of it is gone. A stream says something every half second."""
+to notice that a part of it is gone. Comments in a stream, which say that it is still open, are silence, too."""
 OUTCOMES = ("answered", "elsewhere", "broken", "refused", "cut", "malformed", "hung")
 """answered: whole. elsewhere: whole, at another address or from another expert than the first. broken: begun, and ended
 with the error inside the stream. refused: an error in OpenAI's form before anything of the answer. cut: begun, and the
@@ -39,6 +40,7 @@ class Load:
     ended: bool = False
     said: Counter[str] = field(default_factory=Counter)
     _turn: Iterator[int] = field(default_factory=itertools.count)
+    _running: tuple[asyncio.AbstractEventLoop, aiohttp.ClientSession] = field(init=False)
 
     async def run(self, clients: int) -> None:
         """Ask until `ended`."""
@@ -48,21 +50,36 @@ class Load:
             aiohttp.ClientSession(timeout=limit, headers=headers) as session,
             asyncio.TaskGroup() as group,
         ):
+            self._running = asyncio.get_running_loop(), session
             for number in range(clients):
                 group.create_task(self._client(session, number))
 
+    def crowd(self, requests: int) -> Future[None]:
+        """Send so many more requests at once, while `run` runs in another thread."""
+        loop, session = self._running
+        return asyncio.run_coroutine_threadsafe(self._crowd(session, requests), loop)
+
+    async def _crowd(self, session: aiohttp.ClientSession, requests: int) -> None:
+        async with asyncio.TaskGroup() as group:
+            for number in range(requests):
+                group.create_task(self._request(session, number))
+
     async def _client(self, session: aiohttp.ClientSession, number: int) -> None:
         while not self.ended:
-            turn = next(self._turn)
-            body = {
-                "model": self.models[turn % len(self.models)],
-                "stream": number % 4 != 0,
-                "messages": [{"role": "user", "content": f"Count, for request {turn}."}],
-            }
-            outcome = await self.ask(session, body, turn)
-            self.counts[outcome] += 1
-            if outcome in ("refused", "malformed"):
-                await asyncio.sleep(0.2)
+            await self._request(session, number)
+
+    async def _request(self, session: aiohttp.ClientSession, number: int) -> None:
+        turn = next(self._turn)
+        body = {
+            "model": self.models[turn % len(self.models)],
+            "stream": number % 4 != 0,
+            "messages": [{"role": "user", "content": f"Count, for request {turn}."}],
+        }
+        # Each model is asked at each address first.
+        outcome = await self.ask(session, body, turn // len(self.models))
+        self.counts[outcome] += 1
+        if outcome in ("refused", "malformed"):
+            await asyncio.sleep(0.2)
 
     async def ask(self, session: aiohttp.ClientSession, body: Mapping[str, Any], turn: int = 0) -> str:
         """What becomes of one request, which is sent to the address with the number `turn` first."""
@@ -75,7 +92,7 @@ class Load:
                     await answer.read(response)
                 outcome = answer.outcome
             except TimeoutError as error:
-                outcome = "hung" if isinstance(error, aiohttp.SocketTimeoutError) else "nothing"
+                outcome = "nothing" if isinstance(error, aiohttp.ConnectionTimeoutError) else "hung"
                 if outcome == "hung" and url in self.gone:
                     outcome = "cut" if answer.begun else "nothing"
             except aiohttp.ClientError:
@@ -102,8 +119,11 @@ class _Answer:
         """Read it to its end, streamed or whole."""
         self.status = response.status
         if "event-stream" in response.headers.get("content-type", ""):
-            async for line in response.content:
-                self._line(line)
+            async with asyncio.timeout(PATIENCE) as patience:
+                async for line in response.content:
+                    if line.startswith(b"data: "):
+                        patience.reschedule(asyncio.get_running_loop().time() + PATIENCE)
+                        self._line(line)
             return
         body = await response.read()
         self.begun = True
@@ -125,8 +145,6 @@ class _Answer:
         return "cut" if self.begun and self.status == 200 else "malformed"
 
     def _line(self, line: bytes) -> None:
-        if not line.startswith(b"data: "):
-            return
         self.begun = True
         if line.startswith(b"data: [DONE]"):
             self.ended = self.text

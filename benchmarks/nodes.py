@@ -21,6 +21,7 @@ from pathlib import Path
 from commands.environment import Held, for_ray
 
 RAY_PORT, HTTP_PORT, REDIS_PORT = 6379, 8000, 6380
+RAY = (sys.executable, "-m", "ray.scripts.scripts")
 OBJECT_STORE_BYTES = 100 * 1024 * 1024
 START_SECONDS = 120
 ATTEMPTS = 3
@@ -55,6 +56,11 @@ class Node:
     def url(self) -> str:
         """Where its proxy listens."""
         return f"http://{self.address}:{HTTP_PORT}"
+
+    @property
+    def statistics(self) -> str:
+        """Where its HAProxy says what it knows of the gateways, as CSV."""
+        return f"http://{self.address}:{self.environ['RAY_SERVE_HAPROXY_STATS_PORT']}/stats;csv"
 
     def processes(self, *words: str) -> dict[int, list[str]]:
         """Its processes whose command line holds all of `words`: their arguments by their ids."""
@@ -91,25 +97,28 @@ class Node:
 
 @dataclass(slots=True)
 class Cluster:
-    """Nodes on one bridge. `redis` says whether the head's state outlives its process."""
+    """Nodes on one bridge. `redis` says whether the head's state outlives its process, `works` whether the head runs a
+    part of the application, too.
+    """
 
     folder: Path
     prefix: str
     network: str
     token: str
     redis: bool
+    works: bool
     nodes: dict[str, Node] = field(default_factory=dict)
     _others: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def head(self) -> Node:
-        """Where the cluster's state and Serve's controller are, and no application."""
+        """Where the cluster's state and Serve's controller are."""
         return self.nodes["head"]
 
     @property
     def workers(self) -> list[Node]:
         """The nodes that run the application."""
-        return [node for name, node in self.nodes.items() if name != "head"]
+        return [node for name, node in self.nodes.items() if self.works or name != "head"]
 
     def build(self) -> None:
         """Make the bridge, and start Redis where it is installed."""
@@ -122,24 +131,36 @@ class Cluster:
             self._others.append(subprocess.Popen(words, stdout=subprocess.DEVNULL))
 
     def add(self, name: str) -> Node:
-        """Start a machine and its raylet; the first one is the head. Raises RuntimeError when it does not start."""
+        """Start a machine and its raylet; the first one is the head. Raises RuntimeError when it does not start. One at
+        a time: they share a folder, in which two that start together take the same names.
+        """
         node = self._machine(name)
-        words = [sys.executable, "-m", "ray.scripts.scripts", "start", "--node-ip-address", node.address]
+        words = [*RAY, "start", "--node-ip-address", node.address]
         words += ["--disable-usage-stats", "--object-store-memory", str(OBJECT_STORE_BYTES)]
         more: dict[str, str] = {}
         if name == "head":
-            words += ["--head", "--port", str(RAY_PORT), "--num-cpus", "0", "--include-dashboard", "false"]
+            words += ["--head", "--port", str(RAY_PORT), "--include-dashboard", "false"]
             words += ["--temp-dir", str(self.folder / "ray")]
             more = {"RAY_REDIS_ADDRESS": f"{self.network}.254:{REDIS_PORT}"} if self.redis else {}
         else:
-            words += ["--address", f"{self.head.address}:{RAY_PORT}", "--num-cpus", "2"]
-            words += ["--resources", json.dumps({"worker": 1000})]
+            words += ["--address", f"{self.head.address}:{RAY_PORT}"]
+        works = self.works or name != "head"
+        words += ["--num-cpus", "2", "--resources", json.dumps({"worker": 1000})] if works else ["--num-cpus", "0"]
         log = self.folder / f"{name}.log"
         for _ in range(ATTEMPTS):
             if node.run(words, log, **more).wait(START_SECONDS) == 0:
                 return node
             node.kill()
         raise RuntimeError(f"{name} did not start:\n{log.read_text(errors='replace')[-2000:]}")
+
+    def drain(self, node: Node) -> None:
+        """Have the cluster drain a machine, as before it is taken away. Raises CalledProcessError."""
+        ((_, line),) = node.processes("raylet/raylet").items()
+        (number,) = (word.partition("=")[2] for word in line if word.startswith("--node_id="))
+        words = [*RAY, "drain-node", "--address", f"{self.head.address}:{RAY_PORT}", "--node-id", number]
+        words += ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "it is taken away"]
+        if code := self.head.run(words).wait(START_SECONDS):
+            raise subprocess.CalledProcessError(code, words)
 
     def remove(self, name: str) -> None:
         """Switch a machine off: its processes die and its network is gone, in one moment."""
@@ -180,11 +201,12 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """An empty cluster, which ends with the block."""
+def cluster(works: bool = False) -> Iterator[Cluster]:
+    """An empty cluster, which ends with the block; `works`: with a head that runs a part of the application."""
     folder = Path(tempfile.mkdtemp(prefix="mxc-", dir="/tmp"))
     network = f"10.213.{os.getpid() % 250}"
-    made = Cluster(folder, f"mx{os.getpid()}", network, secrets.token_hex(32), shutil.which("redis-server") is not None)
+    redis = shutil.which("redis-server") is not None
+    made = Cluster(folder, f"mx{os.getpid()}", network, secrets.token_hex(32), redis, works)
     try:
         made.build()
         yield made

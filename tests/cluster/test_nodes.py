@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from benchmarks.cluster import CLIENTS, FAULTS, staged, state_restarts, suffered
+from benchmarks.cluster import CLIENTS, FAULTS, state_restarts, suffered
 from benchmarks.nodes import impossible
+from benchmarks.stage import staged
 
 pytestmark = pytest.mark.timeout(900)
 

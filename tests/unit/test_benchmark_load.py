@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 
 import aiohttp
 import pytest
@@ -58,3 +59,44 @@ async def outcome(*answers: bytes) -> str:
 )
 async def test_what_became_of_a_request(answers, expected):
     assert await outcome(*answers) == expected
+
+
+async def test_comments_in_a_stream_are_silence(monkeypatch):
+    monkeypatch.setattr("benchmarks.load.PATIENCE", 0.1)
+
+    async def comment(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(STREAM)
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b": still here\n\n")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+    async with await asyncio.start_server(comment, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        load = Load([f"http://127.0.0.1:{port}"], "key", ["words"])
+        async with aiohttp.ClientSession() as session:
+            assert await load.ask(session, {"model": "words"}) == "hung"
+
+
+async def test_a_crowd_comes_beside_the_clients():
+    asked = asyncio.Event()
+
+    async def answer(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]))
+        writer.write(plain(b"200 OK", WHOLE))
+        await writer.drain()
+        writer.close()
+        asked.set()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        load = Load([f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"], "key", ["words"])
+        running = asyncio.create_task(load.run(1))
+        await asked.wait()
+        await asyncio.wrap_future(load.crowd(20))
+        load.ended = True
+        await running
+    assert load.counts.total() > 20
+    assert set(load.counts) == {"answered"}
