@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 
 from mixture.caching.shared import Stored
 from mixture.caching.store import Store
 from mixture.config import CacheConfig
+from mixture.logs import write_log
 
 
 class CacheActor:
     """A plain class, to be made an actor where it is started, once."""
 
     def __init__(self, config: CacheConfig) -> None:
+        write_log("cache", os.environ)
         self._store = Store(config.max_bytes, config.key_share, config.ttl)
         self._cleared: dict[str, float] = {}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mixture.config import ExperimentConfig, FeedbackConfig, RouterConfig
 from mixture.experiments import Mirrored, Status
 from mixture.feedback import Desk, Note, Receipt, Remembered
+from mixture.logs import write_log
 from mixture.routing.calibration import Calibration
 
 
@@ -17,6 +19,7 @@ class FeedbackActor:
     """
 
     def __init__(self, config: FeedbackConfig, router: RouterConfig) -> None:
+        write_log("feedback", os.environ)
         self._desk = Desk(config, router)
 
     async def remember(self, requests: Sequence[Remembered]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from mixture.config import DocumentsConfig
 from mixture.embedding import MiniLM
+from mixture.logs import write_log
 from mixture.retrieval.host import Entry, Kept, Search, Submission
 from mixture.retrieval.library import library
 from mixture.retrieval.local import local
@@ -23,6 +24,7 @@ class RetrievalActor:
     """
 
     def __init__(self, documents: DocumentsConfig) -> None:
+        write_log("retrieval", os.environ)
         self._embedder = MiniLM()
         self._own = local(documents.paths, self._embedder, os.environ)
         self._library = library(documents, os.environ)

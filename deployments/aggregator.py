@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from deployments.documents import Handle, RemoteEmbedder
 from mixture.aggregation import make_aggregator
 from mixture.config import AggregatorConfig
+from mixture.logs import write_log
 from mixture.types import Completion, Query, Verdict, Weights, Writer
 
 
@@ -14,6 +16,7 @@ class HostedAggregator:
     """Hosts the core's aggregator; the proposals cross the boundary once they are whole."""
 
     def __init__(self, retrieval: Handle, config: AggregatorConfig) -> None:
+        write_log("aggregator", os.environ)
         self._aggregator = make_aggregator(RemoteEmbedder(retrieval), config)
 
     async def aggregate(

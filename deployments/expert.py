@@ -10,6 +10,7 @@ from contextlib import aclosing
 from deployments.documents import Handle, RemoteRetriever
 from mixture.config import DocumentsConfig, ExpertConfig
 from mixture.errors import ExpertUnavailable, MixtureError
+from mixture.logs import write_log
 from mixture.providers import Context, create
 from mixture.streams import chunks, coalesce, joined
 from mixture.types import NOBODY, Caller, Chunk, EngineLoad, Passage, Query, Retriever
@@ -50,6 +51,7 @@ class HostedExpert:
     """The host of one expert. It is made bare: the wrappers stay with the caller, where calls are metered."""
 
     def __init__(self, config: ExpertConfig, documents: DocumentsConfig, retrieval: Handle) -> None:
+        write_log(f"expert {config.name}", os.environ)
         context = Context(environ=os.environ, retriever=Unrestricted(RemoteRetriever(retrieval)), documents=documents)
         self._expert = create(config, context)
 

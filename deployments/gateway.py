@@ -18,6 +18,7 @@ from deployments.remote import Hosted
 from mixture import Mixture
 from mixture.batches import Batches
 from mixture.config import Config, ConfigError, parse_live
+from mixture.logs import write_log
 from mixture.types import Message
 
 logger = logging.getLogger("mixture.gateway")
@@ -37,6 +38,7 @@ class Gateway:
     """
 
     def __init__(self, config: Config, hosted: Hosted) -> None:
+        write_log("gateway", os.environ)
         gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
         self._config = config
         self._embedder = hosted.embedder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from deployments.remote import RemoteFeedback
 from mixture.config import RouterConfig
 from mixture.errors import MixtureError
 from mixture.feedback.following import heed
+from mixture.logs import write_log
 from mixture.routing import make_router
 from mixture.routing.reloading import follow
 from mixture.types import ExpertCard, Loads, Message, Query, Route, Router
@@ -32,6 +34,7 @@ class HostedRouter:
         """`desk` is a handle to the feedback desk, where there is one, asked every `refresh` seconds for what it has
         learned.
         """
+        write_log("router", os.environ)
         self._router = make_router(config)
         self._file = config.file
         self._desk, self._refresh = desk, refresh

@@ -23,6 +23,7 @@ from deployments.engine.turns import turn
 from deployments.expert import WINDOW, Batch, batches
 from mixture.config import ConfigError, EngineConfig, ExpertConfig
 from mixture.errors import ExpertUnavailable
+from mixture.logs import write_log
 from mixture.providers.vllm.adapters import check, rank_of
 from mixture.providers.vllm.shortage import free_memory, shortage
 from mixture.providers.vllm.weights import Weights
@@ -51,6 +52,7 @@ class HostedEngine:
     async def __init__(  # type: ignore[misc]  # Serve awaits it
         self, config: ExpertConfig, card: ExpertCard, gpus: float, adapters: Sequence[ExpertConfig] = ()
     ) -> None:
+        write_log(f"expert {config.name}", os.environ)
         self._card = card
         began = time.monotonic()
         self._engine: Engine | None = None

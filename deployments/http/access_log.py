@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ import orjson
 
 from deployments.http.exchange import Exchange
 from mixture.api.parsing import shown
+from mixture.logs import descriptor_of
 
 GATHER = 0.05
 """Seconds for which lines are gathered before they are written together."""
@@ -72,9 +72,7 @@ def open_log(mode: Literal["auto", "json", "text", "off"], environ: Mapping[str,
     """
     if mode == "off":
         return None
-    path = environ.get("MIXTURE_LOG_PATH")
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o600) if path else os.dup(sys.stderr.fileno())
+    descriptor = descriptor_of(environ)
     text = mode == "text" or (mode == "auto" and os.isatty(descriptor))
     return AccessLog(descriptor, text_line if text else json_line)
 

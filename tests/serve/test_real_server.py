@@ -74,6 +74,7 @@ def test_a_host_that_dies_breaks_its_streams_and_comes_back(real_server):
         stream = client.chat.completions.create(model="hosted-slow", messages=ASK, stream=True)
         assert any(chunk.choices[0].delta.content for chunk in stream if chunk.choices)
         stream.close()
+    real_server.wait_until('"process": "gateway", "message": "the host of expert hosted-slow failed')
 
 
 def replica(server, deployment: str) -> int:

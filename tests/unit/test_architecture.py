@@ -24,6 +24,7 @@ LAYERS = (
         "mixture.estimates",
         "mixture.envelope",
         "mixture.writing",
+        "mixture.logs",
     },
     {
         "mixture.upstream",
