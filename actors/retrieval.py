@@ -31,11 +31,14 @@ class RetrievalActor:
         self._quotes = Quotes(self._library, self._own, self._embedder)
         self._upkeep: asyncio.Task[None] | None = None
 
-    async def ready(self) -> bool:
-        """Load the model and build the index. Raises ConfigError when the documents can't be read."""
+    async def ready(self, quoted: bool = True) -> bool:
+        """Load the model, and read the documents where some expert quotes them. Raises ConfigError when they can't be
+        read.
+        """
         self._keep_up()
         await self._embedder.ready()
-        await self._own.ready()
+        if quoted:
+            await self._own.ready()
         return True
 
     async def retrieve(self, text: str, k: int, caller: Caller) -> Sequence[Passage]:

@@ -59,6 +59,7 @@ def build(args: dict[str, Any]) -> Application:
         warmup_limits={
             e.name: (e.engine or EngineConfig()).warmup_limit_s for e in config.experts if e.name in engines
         },
+        quoted=any(expert.provider == "extractive" for expert in config.experts),
         heartbeat_timeouts={e.name: config.resilience(e).heartbeat_timeout for e in config.experts},
         parts={
             "retrieval": retrieval,

@@ -313,6 +313,8 @@ class Hosted:
     """The engines among the experts, and how many seconds requests wait for each to start."""
     heartbeat_timeouts: Mapping[str, float] = field(default_factory=dict)
     """After how many seconds of silence the process of each expert is taken to be gone."""
+    quoted: bool = False
+    """Whether an expert quotes the documents that are read at each start."""
     parts: Mapping[str, Handle] = field(default_factory=dict)
     """`retrieval`, `ledger`, and of `router`, `decomposer`, `aggregator` those that are hosted."""
 
@@ -340,8 +342,8 @@ class Hosted:
         return None if handle is None else RemoteLedger(handle)
 
     def warm(self) -> None:
-        """Have the embedder's model loaded and the documents indexed now, without waiting for it."""
-        self.parts["retrieval"].ready.remote()
+        """Have the embedder's model loaded now, and the documents read that experts quote, without waiting for it."""
+        self.parts["retrieval"].ready.remote(self.quoted)
 
     def hosts(self) -> Hosts:
         """The twins, for `mixture.assembly.assemble`."""
