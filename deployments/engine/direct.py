@@ -30,8 +30,9 @@ WITHIN = 0.5
 """Seconds for a connection to be made."""
 AVOIDED = 60.0
 """Seconds for which an address is not tried again after that."""
-UNTOLD = 0.05
-"""Seconds after which Serve hears of an answer that has not ended."""
+UNTOLD = 1.0
+"""Seconds after which Serve hears of an answer that has not ended. Shorter ones are many, and telling costs as much as
+answering; the autoscaler sees them in the engine's own load, and a replica that is stopped lets them end by itself."""
 INTRODUCED = 5.0
 """Seconds that who connects has to show that it is one of us."""
 
@@ -93,10 +94,12 @@ class Listener:
         port = self._server.sockets[0].getsockname()[1]
         self.address = {"host": host, "port": port, "secret": self._secret.hex()}
 
-    def close(self) -> None:
-        """Listen no longer."""
+    async def close(self) -> None:
+        """Listen no longer, and return when every answer has ended."""
         if self._server is not None:
             self._server.close()
+        if self._under_way:
+            await asyncio.wait(list(self._under_way.values()))
 
     async def attended(self, number: str) -> None:
         """Return when the answer of this number has ended; at once when there is none."""

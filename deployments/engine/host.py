@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from deployments.engine.arguments import FIXED, engine_arguments
 from deployments.engine.direct import Attendance, Listener
 from deployments.engine.scaling import BUSY
 from deployments.engine.turns import turn
-from deployments.expert import WINDOW, Batch, batches
+from deployments.expert import Batch, batches
 from mixture.config import ConfigError, EngineConfig, ExpertConfig
 from mixture.errors import ExpertUnavailable
 from mixture.logs import write_log
@@ -39,10 +38,6 @@ START_AGAIN = 60.0
 configuration is to blame for is not tried again."""
 REPORT_SECONDS = 0.25
 """Between two reports of the engine's load within one answer; the first comes with the first chunk."""
-PIECES_PER_S = 250
-LONGEST_WINDOW = 0.1
-"""A piece of an answer costs the same on its way to the client whether it holds one token or ten, so a replica sends at
-most so many a second, of all its answers together; each still gets one every so many seconds."""
 NOT_RUNNING = "engine_not_running"
 
 
@@ -118,8 +113,7 @@ class HostedEngine:
             yield ExpertUnavailable(f"{name} does not run: {why}", code=NOT_RUNNING, expert=name)
             return
         told = 0.0
-        window = partial(_window, engine)
-        async with aclosing(batches(engine.stream(query, adapter), name, window)) as made:
+        async with aclosing(batches(engine.stream(query, adapter), name, 0)) as made:
             async for batch in made:
                 now = time.monotonic()
                 if isinstance(batch, list) and batch and now - told > REPORT_SECONDS:
@@ -153,9 +147,10 @@ class HostedEngine:
         """What Serve's autoscaler is told of this replica; see `deployments.engine.scaling`."""
         return {BUSY: self._engine.load.busy if self._engine is not None else 0.0}
 
-    def __del__(self) -> None:
+    async def __del__(self) -> None:
+        """Serve waits for it before it ends a replica: answers that it does not know of come to their end."""
         if (listener := getattr(self, "_listener", None)) is not None:
-            listener.close()
+            await listener.close()
         if (engine := getattr(self, "_engine", None)) is not None:
             engine.close()
 
@@ -164,11 +159,6 @@ def _free() -> float | None:
     """The machine's free memory in bytes, where it says."""
     place = Path("/proc/meminfo")
     return free_memory(place.read_text(encoding="utf-8")) if place.exists() else None
-
-
-def _window(engine: Engine) -> float:
-    """Seconds between two pieces of an answer, by the number of answers at work."""
-    return min(max(WINDOW, engine.load.running / PIECES_PER_S), LONGEST_WINDOW)
 
 
 async def _warm(engine: Engine) -> None:

@@ -28,6 +28,7 @@ from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 from vllm.v1.metrics.loggers import StatLoggerBase
 
 from deployments.engine.answers import Aborted, Parser, Reading
+from deployments.engine.gathering import gathered, window
 from mixture.config import EngineConfig
 from mixture.errors import ExpertUnavailable, InvalidQuery, MixtureError, RateLimited, StreamBroken
 from mixture.providers.openai.request import body
@@ -118,7 +119,8 @@ class Engine:
                 reasoning_ended=reading.reasoned(prompt["prompt_token_ids"]),
             )
             read = reading.read if query.stream else reading.whole
-            async with aclosing(outputs) as running:
+            paced = gathered(outputs, lambda: window(self.load)) if query.stream else outputs
+            async with aclosing(outputs), aclosing(paced) as running:
                 async for output in running:
                     for chunk in read(output):
                         begun = True

@@ -35,6 +35,11 @@ class Answering:
             self.closed += 1
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    monkeypatch.setattr(direct, "UNTOLD", 0.05)
+
+
 @asynccontextmanager
 async def replica(*pieces, ready=True):
     """A listener over an answer, its place, and connections to it."""
@@ -48,7 +53,7 @@ async def replica(*pieces, ready=True):
         yield answering, listener, Place.of("r1", listener.address), lines
     finally:
         lines.close()
-        listener.close()
+        await listener.close()
 
 
 def asked(lines, place, told=None, carried=None, adapter=None):
@@ -105,6 +110,17 @@ async def test_serve_hears_of_an_answer_as_long_as_it_lasts():
         await asyncio.wait_for(listener.attended("another"), 5)
 
 
+async def test_a_replica_that_is_stopped_lets_its_answers_end():
+    async with replica("a", "b", ready=False) as (answering, listener, place, lines):
+        answer, _ = await begun(answering, lines, place)
+        closing = asyncio.ensure_future(listener.close())
+        await asyncio.sleep(0.05)
+        assert not closing.done()
+        answering.go.release()
+        assert await texts(answer) == ["b"]
+        await asyncio.wait_for(closing, 5)
+
+
 async def test_cancelling_ends_it_at_the_replica():
     async with replica("a", "b", ready=False) as (answering, listener, place, lines):
         answer, attendance = await begun(answering, lines, place)
@@ -130,7 +146,7 @@ async def test_where_there_is_no_way_serve_carries_and_the_place_is_left_alone(m
         yield [Chunk("carried")]
 
     async with replica("a") as (_, listener, place, lines):
-        listener.close()
+        await listener.close()
         assert lines.usable(place)
         assert await texts(asked(lines, place, carried=carried)) == ["carried"]
         assert not lines.usable(place)
