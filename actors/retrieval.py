@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Sequence
 
-from mixture.config import DocumentsConfig
+from mixture.config import ConfigError, DocumentsConfig
 from mixture.embedding import MiniLM
 from mixture.logs import write_log
 from mixture.retrieval.host import Entry, Kept, Search, Submission
@@ -14,6 +15,8 @@ from mixture.retrieval.library import library
 from mixture.retrieval.local import local
 from mixture.retrieval.quotes import Quotes
 from mixture.types import Caller, Passage
+
+logger = logging.getLogger("mixture.retrieval")
 
 
 class RetrievalActor:
@@ -30,6 +33,17 @@ class RetrievalActor:
         self._library = library(documents, os.environ)
         self._quotes = Quotes(self._library, self._own, self._embedder)
         self._upkeep: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
+
+    async def warm(self, quoted: bool) -> None:
+        """Begin to get ready, and return: Serve would wait for a call that takes half a minute before it stops."""
+        self._warming = asyncio.create_task(self._warmed(quoted))
+
+    async def _warmed(self, quoted: bool) -> None:
+        try:
+            await self.ready(quoted)
+        except ConfigError as error:
+            logger.warning("the documents can't be read: %s", error.message)
 
     async def ready(self, quoted: bool = True) -> bool:
         """Load the model, and read the documents where some expert quotes them. Raises ConfigError when they can't be

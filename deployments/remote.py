@@ -343,7 +343,7 @@ class Hosted:
 
     def warm(self) -> None:
         """Have the embedder's model loaded now, and the documents read that experts quote, without waiting for it."""
-        self.parts["retrieval"].ready.remote(self.quoted)
+        self.parts["retrieval"].warm.remote(self.quoted)
 
     def hosts(self) -> Hosts:
         """The twins, for `mixture.assembly.assemble`."""

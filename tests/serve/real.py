@@ -90,6 +90,11 @@ def share_vectors(home: Path) -> None:
         (home / "vectors").symlink_to(common)
 
 
+def _interruptible() -> None:
+    """A shell has what it runs in the background ignore Ctrl-C, and all that is started from there inherits it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def launch(folder: Path, command: list[str], port: int, printed: Path) -> Running:
     home = folder / "home"
     share_vectors(home)
@@ -102,6 +107,7 @@ def launch(folder: Path, command: list[str], port: int, printed: Path) -> Runnin
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_interruptible,
         )
     return Running(process, f"http://127.0.0.1:{port}", home, printed)
 

@@ -71,7 +71,7 @@ async def test_of_a_vote(case):
 async def test_of_a_hedge():
     with StandIn(text="word " * 20, rate=0.2) as slow, StandIn(text=ANSWER) as quick:
         names = {"slow": slow, "quick": quick}
-        hedged = {"strategy": "cascade", "fallback_order": list(names), "hedge": 0.3}
+        hedged = {"strategy": "cascade", "fallback_order": list(names), "hedge": 300}
         async with panel(names, **hedged) as mixture:
             *_, answer = [event async for event in mixture.stream(ASK, "panel")]
         counted = [(u.stats.prompt_tokens, u.stats.completion_tokens) for u in names.values()]
