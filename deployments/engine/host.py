@@ -17,7 +17,7 @@ from ray import serve
 
 from deployments.engine.arguments import FIXED, engine_arguments
 from deployments.engine.direct import Attendance, Listener
-from deployments.engine.scaling import BUSY
+from deployments.engine.scaling import BUSY, NEEDED
 from deployments.engine.turns import turn
 from deployments.expert import Batch, batches
 from mixture.config import ConfigError, EngineConfig, ExpertConfig
@@ -54,6 +54,7 @@ class HostedEngine:
         self._why = ""
         self._again: float | None = None
         self._faults: dict[str, str] = {}
+        self._asked = False
         try:
             self._engine = made = await self._started(config, gpus, adapters)
             made.load = replace(made.load, start_s=time.monotonic() - began)
@@ -112,7 +113,7 @@ class HostedEngine:
         if engine is None or why:
             yield ExpertUnavailable(f"{name} does not run: {why}", code=NOT_RUNNING, expert=name)
             return
-        told = 0.0
+        self._asked, told = True, 0.0
         async with aclosing(batches(engine.stream(query, adapter), name, 0)) as made:
             async for batch in made:
                 now = time.monotonic()
@@ -144,8 +145,12 @@ class HostedEngine:
             raise RuntimeError("the engine did not start")
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
-        """What Serve's autoscaler is told of this replica; see `deployments.engine.scaling`."""
-        return {BUSY: self._engine.load.busy if self._engine is not None else 0.0}
+        """What Serve's autoscaler is told of this replica; see `deployments.engine.scaling`. One that was asked since
+        the last time is needed, though it may have nothing to do at this moment.
+        """
+        asked, self._asked = self._asked, False
+        busy = self._engine.load.busy if self._engine is not None else 0.0
+        return {BUSY: max(busy, NEEDED if asked else 0.0)}
 
     async def __del__(self) -> None:
         """Serve waits for it before it ends a replica: answers that it does not know of come to their end."""

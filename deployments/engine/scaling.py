@@ -11,6 +11,8 @@ from typing import Any
 POLICY = "deployments.engine.scaling:by_load"
 BUSY = "engine_busy"
 """The name under which a replica reports its engine's `EngineLoad.busy` to Serve."""
+NEEDED = 0.01
+"""How busy a replica is at least that has answered since its last report: not idle, and no reason for a second one."""
 BUSY_TARGET = 0.8
 """How busy an engine should be: above it, its places or its KV cache are nearly used up and requests begin to wait."""
 

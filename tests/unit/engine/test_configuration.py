@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
 from deployments.engine.arguments import default_gpus, engine_arguments, environment, reserved, scaled
-from deployments.engine.scaling import BUSY, by_load, wanted
+from deployments.engine.scaling import BUSY, NEEDED, by_load, wanted
 from deployments.loads import Reports
 from mixture.config import ConfigError, EngineConfig, parse
 from mixture.providers import Context, create
@@ -151,6 +152,11 @@ def test_the_policy_reads_what_serve_tells_it():
     assert by_load(told) == (pytest.approx(4.0), {})
     untold = SimpleNamespace(total_num_requests=8, aggregated_metrics=None, config=config)
     assert by_load(untold) == (2.0, {})
+
+
+def test_replicas_that_answered_lately_keep_one_up_and_ask_for_no_more():
+    assert [math.ceil(wanted(0, 5, [NEEDED] * replicas)) for replicas in (1, 2, 50)] == [1, 1, 1]
+    assert wanted(0, 5, [0.0]) == 0
 
 
 @pytest.mark.parametrize(
