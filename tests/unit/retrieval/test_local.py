@@ -9,7 +9,7 @@ import pytest
 from mixture.config import ConfigError
 from mixture.retrieval import Document, passages
 from mixture.retrieval.documents import check, load
-from mixture.retrieval.local import LocalRetriever
+from mixture.retrieval.local import LIKELY, LocalRetriever
 
 WORDS = ("cat", "dog", "rain", "sun")
 
@@ -68,6 +68,21 @@ async def test_the_index_is_built_once_for_all_who_wait_and_outlives_a_cancelled
     assert [p.source for p in await second] == ["pets.md"]
     assert first.cancelled()
     assert embedder.calls == 2  # the index, and one question
+
+
+async def test_while_many_are_embedded_those_with_the_rarest_words_are_looked_at() -> None:
+    many = [Document(f"{number}.md", f"The sun shines on page {number}.") for number in range(2 * LIKELY)]
+    embedder = Counting()
+
+    stuck = Counting()
+    stuck.go.clear()
+    retriever = LocalRetriever(lambda: [*many, *DOCUMENTS], embedder, pieces=stuck)
+    [found] = await asyncio.wait_for(retriever.retrieve("Does the sun see a dog?", 1), 5)
+    assert found.source == "pets.md"
+    stuck.go.set()
+    await retriever._building
+    assert (await retriever.retrieve("sun", 1))[0].source == "0.md"
+    assert stuck.calls == 1
 
 
 async def test_no_documents_and_no_wish_find_nothing() -> None:
