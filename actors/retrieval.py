@@ -36,7 +36,7 @@ class RetrievalActor:
         self._warming: asyncio.Task[None] | None = None
 
     async def warm(self, quoted: bool) -> None:
-        """Begin to get ready, and return: Serve would wait for a call that takes half a minute before it stops."""
+        """Begin to get ready, and return: before it stops Serve waits for calls, and this takes long."""
         self._warming = asyncio.create_task(self._warmed(quoted))
 
     async def _warmed(self, quoted: bool) -> None:
@@ -44,6 +44,8 @@ class RetrievalActor:
             await self.ready(quoted)
         except ConfigError as error:
             logger.warning("the documents can't be read: %s", error.message)
+        except Exception:
+            logger.exception("the documents' index did not get ready")
 
     async def ready(self, quoted: bool = True) -> bool:
         """Load the model, and read the documents where some expert quotes them. Raises ConfigError when they can't be

@@ -88,17 +88,10 @@ def math(folder: Path, size: int | None) -> dict[str, Any]:
     progress("MATH level 5: what these answers do not hold")
     limits = math_limits(recording, names, found[best])
     return {
-        # A vote of five calls a question on the average: it asks on while it is undecided, and stops when it is not.
-        # At most 9 to 21 make it right from .753 to .763, which is chance: see docs/decisions.md.
-        "mathl5_vote5": round(found[ahead].accuracy, 4),
-        "mathl5_vote5_interval": interval(found[ahead].right),
-        "mathl5_vote5_calls": round(float(found[ahead].calls.mean()), 3),
+        **vote_of_five(found[ahead], found[plain]),
         "mathl5_vote5_lead": lead,
         "mathl5_vote5_most": most,
         "mathl5_vote5_of_9": round(found[sooner].accuracy, 4),
-        "mathl5_vote5_over_fixed": interval(found[ahead].right - found[plain].right),
-        "mathl5_vote5_fixed": round(found[plain].accuracy, 4),
-        "mathl5_vote5_fixed_interval": interval(found[plain].right),
         "mathl5_vote5_weighted": round(weighted.accuracy, 4),
         "mathl5_vote5_weighted_no_labels": round(found["weighted of 5, no labels"].accuracy, 4),
         "mathl5_vote9": round(found["majority of 9"].accuracy, 4),
@@ -115,6 +108,20 @@ def math(folder: Path, size: int | None) -> dict[str, Any]:
         "mathl5_ece": round(gap(weighted), 4),
         "marginal": marginal(recording, five),
         **limits,
+    }
+
+
+def vote_of_five(ahead: Played, fixed: Played) -> dict[str, Any]:
+    """A vote of five calls a question on the average, which asks on while it is undecided and stops when it is not,
+    beside one of five `fixed` experts.
+    """
+    return {
+        "mathl5_vote5": round(ahead.accuracy, 4),
+        "mathl5_vote5_interval": interval(ahead.right),
+        "mathl5_vote5_calls": round(float(ahead.calls.mean()), 3),
+        "mathl5_vote5_over_fixed": interval(ahead.right - fixed.right),
+        "mathl5_vote5_fixed": round(fixed.accuracy, 4),
+        "mathl5_vote5_fixed_interval": interval(fixed.right),
     }
 
 

@@ -14,8 +14,6 @@ It takes Linux, root and about 5 GB of memory. An engine's own process that dies
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,7 +22,7 @@ from typing import Any
 
 from benchmarks.load import OUTCOMES, Load
 from benchmarks.nodes import impossible, until
-from benchmarks.reporting import finish, options, progress, table
+from benchmarks.reporting import finish, options, progress, skipped, table
 from benchmarks.stage import MODELS, Stage, healthy, staged
 
 CLIENTS = 8
@@ -152,10 +150,8 @@ def total(counts: dict[str, Counter[str]]) -> dict[str, Any]:
 def main() -> None:
     """Start the cluster, hurt it, print."""
     chosen = options(__doc__).parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     if why := impossible():
-        print(f"skipped: {why}")
-        return
+        skipped(why)
     counts: dict[str, Counter[str]] = {}
     with staged(small=chosen.quick) as stage:
         for name in QUICK if chosen.quick else FAULTS:

@@ -38,8 +38,6 @@ def schema(key: str, text: str = WORDS, small: bool = False) -> dict[str, Any]:
     args = {
         "experts": [expert(name, text if name == "words" else WORDS) for name in names],
         "aliases": {"either": either},
-        # Reading this project's own would take a processor for a while at each start; no request draws on them.
-        "documents": {"paths": []},
         "server": {"api_keys": [key], "log": "off"},
     }
     # One on each machine, and none on the head.

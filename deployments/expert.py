@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from deployments.documents import Handle, RemoteRetriever
@@ -63,7 +63,7 @@ class HostedExpert:
 
 
 async def batches(
-    stream: AsyncGenerator[Chunk, None], expert: str, interval: float | Callable[[], float] = WINDOW
+    stream: AsyncGenerator[Chunk, None], expert: str, interval: float = WINDOW
 ) -> AsyncGenerator[Batch, None]:
     """The chunks of `stream` in batches, the first at once, then one each `interval` seconds, and text joined within a
     batch; an empty one after each `BEAT` seconds of silence. An error is the last item and not raised: Ray would wrap

@@ -171,11 +171,10 @@ def _cancelling() -> bool:
 
 
 async def coalesce(
-    stream: AsyncGenerator[Chunk, None], interval: float | Callable[[], float] = 0.02, beat: float | None = None
+    stream: AsyncGenerator[Chunk, None], interval: float = 0.02, beat: float | None = None
 ) -> AsyncGenerator[list[Chunk], None]:
-    """Batches of chunks: the first at once, then whatever came in each `interval` seconds, the tail without waiting. A
-    function is asked for the interval before each batch. With `beat` an empty batch after each `beat` seconds in which
-    nothing came.
+    """Batches of chunks: the first at once, then whatever came in each `interval` seconds, the tail without waiting.
+    With `beat` an empty batch after each `beat` seconds in which nothing came.
 
     A hop between processes costs about as much for many chunks as for one, so chunks cross it in batches. When the
     reader is slower than the writer, at most `_MOST` chunks are held and the writer waits.
@@ -186,7 +185,7 @@ async def coalesce(
         while (batch := await inbox.take(beat)) or not inbox.ended:
             yield batch
             if batch:
-                await inbox.settle(interval() if callable(interval) else interval)
+                await inbox.settle(interval)
         await task
     finally:
         try:

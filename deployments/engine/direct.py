@@ -31,8 +31,8 @@ WITHIN = 0.5
 AVOIDED = 60.0
 """Seconds for which an address is not tried again after that."""
 UNTOLD = 1.0
-"""Seconds after which Serve hears of an answer that has not ended. Shorter ones are many, and telling costs as much as
-answering; the autoscaler sees them in the engine's own load, and a replica that is stopped lets them end by itself."""
+"""Seconds after which Serve hears of an answer that has not ended. Shorter ones are many, and each would be one more
+call; the autoscaler sees them in the engine's own load, and a replica that is stopped lets them end by itself."""
 INTRODUCED = 5.0
 """Seconds that who connects has to show that it is one of us."""
 
@@ -98,7 +98,7 @@ class Listener:
         """Listen no longer, and return when every answer has ended."""
         if self._server is not None:
             self._server.close()
-        if self._under_way:
+        while self._under_way:  # over a connection that is there a gateway may ask until Serve has told it
             await asyncio.wait(list(self._under_way.values()))
 
     async def attended(self, number: str) -> None:

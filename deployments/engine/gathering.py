@@ -22,8 +22,8 @@ def window(load: EngineLoad) -> float:
 
 async def gathered(outputs: AsyncIterator[Any], between: Callable[[], float]) -> AsyncGenerator[Any, None]:
     """A request's outputs (vLLM's, of new tokens each), put together where they come faster than `between` seconds: the
-    first text as it comes, the last without waiting. Nothing else looks at single tokens, which would take as long as
-    computing them. What came before an error is given before it is raised.
+    first text as it comes, the last without waiting. Nothing behind it looks at single tokens. What came before an
+    error is given before it is raised.
     """
     held, due = None, 0.0
     try:

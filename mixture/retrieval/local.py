@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mixture.embedding import MODEL
 from mixture.retrieval.documents import load
@@ -18,6 +17,8 @@ from mixture.types import LOCAL, Caller, Embedder, Passage
 
 LIKELY = 48
 """Pieces that are embedded for a question while all of them are."""
+SOON = 0.5
+"""Seconds that a question waits for all of them: reading vectors that were kept takes less."""
 _WORD = re.compile(r"\w{3,}")
 
 
@@ -27,13 +28,19 @@ class _Built:
     index: Index
 
 
+@dataclass(frozen=True, slots=True)
+class _Making:
+    spans: asyncio.Task[list[Span]]
+    built: asyncio.Task[_Built]
+
+
 class LocalRetriever:
     """A `Retriever` over documents that are read, split and embedded at the first use.
 
     `split` decides what is found: `sentences`, or `passages`. `pieces` embeds those, all at once, where that is not
-    `embedder`. A score is the cosine of the query and the piece with
-    the heading that it stands under: on this project's own documents the heading tells questions about them from
-    others better than the sentence alone or its whole passage.
+    `embedder`. A score is the cosine of the query and the piece with the heading that it stands under: on this
+    project's own documents the heading tells questions about them from others better than the sentence alone or its
+    whole passage.
     """
 
     def __init__(
@@ -48,62 +55,55 @@ class LocalRetriever:
         self._pieces = pieces or embedder
         self._split = split
         self._built: _Built | None = None
-        self._building: asyncio.Task[_Built] | None = None
-        self._read: asyncio.Future[list[Span]] | None = None
+        self._making: _Making | None = None
 
     async def ready(self) -> None:
         """Read and embed the documents now. Raises ConfigError when they can't be read."""
-        await self._index()
+        if self._built is None:
+            await asyncio.shield(self._begun().built)
 
     async def retrieve(self, text: str, k: int, caller: Caller = LOCAL) -> list[Passage]:
         """At most `k` pieces, best first; every caller may use them. While many are still being embedded only those are
         looked at that share the rarest words with `text`. Raises ConfigError when they can't be read.
         """
-        spans = await self._spans()
-        if not spans or k < 1:
+        built = self._built or await self._soon(text)
+        if not built.spans or k < 1:
             return []
-        if self._built is None and len(spans) > 2 * LIKELY:
-            some = likely(text, spans)
-            vector, *vectors = await self._embedder.embed([text, *(worded(span.heading, span.text) for span in some)])
-            built = _Built(some, Index(vectors))
-        else:
-            built = await self._index()
-            [vector] = await self._embedder.embed([text])
+        [vector] = await self._embedder.embed([text])
         scores = built.index.similarities(vector)
         found = [(built.spans[i], float(scores[i])) for i in best(scores, k)]
         return [Passage(span.text, span.source, span.offset, score) for span, score in found]
 
-    async def _spans(self) -> list[Span]:
-        """The pieces, as soon as they are read."""
-        if self._built is not None:
-            return self._built.spans
-        building = self._begun()
-        if self._read is not None:
-            waiting: set[asyncio.Future[Any]] = {building, self._read}
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            if self._read.done():
-                return self._read.result()
-        return (await asyncio.shield(building)).spans
+    async def _soon(self, text: str) -> _Built:
+        """All pieces, built once for all who wait for them; the likely ones where many are not there within `SOON`."""
+        making = self._begun()
+        spans = await asyncio.shield(making.spans)
+        if len(spans) > LIKELY:
+            await asyncio.wait([making.built], timeout=SOON)
+            if not making.built.done():
+                some = likely(text, spans)
+                return _Built(some, await _indexed(some, self._embedder))
+        return await asyncio.shield(making.built)
 
-    async def _index(self) -> _Built:
-        """The index, built once for all who wait for it; the building goes on when one of them is cancelled."""
-        if self._built is None:
-            return await asyncio.shield(self._begun())
+    def _begun(self) -> _Making:
+        """What is under way in this loop; it goes on when one who waits for it is cancelled."""
+        loop, making = asyncio.get_running_loop(), self._making
+        if making is None or making.built.done() or making.built.get_loop() is not loop:
+            spans = loop.create_task(asyncio.to_thread(self._pieces_of_all))
+            self._making = making = _Making(spans, loop.create_task(self._build(spans)))
+        return making
+
+    def _pieces_of_all(self) -> list[Span]:
+        return [span for document in self._documents() for span in self._split(document)]
+
+    async def _build(self, reading: asyncio.Task[list[Span]]) -> _Built:
+        spans = await reading
+        self._built = _Built(spans, await _indexed(spans, self._pieces))
         return self._built
 
-    def _begun(self) -> asyncio.Task[_Built]:
-        loop = asyncio.get_running_loop()
-        if self._building is None or self._building.done() or self._building.get_loop() is not loop:
-            self._read = loop.create_future()
-            self._building = loop.create_task(self._build(self._read))
-        return self._building
 
-    async def _build(self, read: asyncio.Future[list[Span]]) -> _Built:
-        spans = await asyncio.to_thread(lambda: [span for d in self._documents() for span in self._split(d)])
-        read.set_result(spans)
-        vectors = await self._pieces.embed([worded(span.heading, span.text) for span in spans])
-        self._built = _Built(spans, Index(vectors))
-        return self._built
+async def _indexed(spans: Sequence[Span], embedder: Embedder) -> Index:
+    return Index(await embedder.embed([worded(span.heading, span.text) for span in spans]))
 
 
 def local(paths: Sequence[str] | None, embedder: Embedder, environ: Mapping[str, str]) -> LocalRetriever:

@@ -1,12 +1,13 @@
 """Vectors of documents that are read at each start, kept from one start to the next.
 
-Embedding a project's pages takes tens of seconds of CPU, reading their vectors none. A file holds them by digests of
-their texts, so that after a change only what is new is embedded; a text itself can't be read back from it.
+A file holds them by digests of their texts, so that after a change only what is new is embedded; a text itself can't be
+read back from it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +19,8 @@ import numpy.typing as npt
 from mixture.keys import home
 from mixture.types import Embedder
 from mixture.writing import write_whole
+
+logger = logging.getLogger("mixture.retrieval")
 
 Floats = npt.NDArray[np.float32]
 DIGEST = 16
@@ -61,7 +64,10 @@ def _read(file: Path) -> dict[bytes, Floats]:
     try:
         with np.load(file, allow_pickle=False) as found:
             keys, vectors = found["keys"].tobytes(), found["vectors"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        logger.warning("vectors of documents can't be read, and are made anew: %s", error)
         return {}
     parts = [keys[start : start + DIGEST] for start in range(0, len(keys), DIGEST)]
     return dict(zip(parts, vectors, strict=False))
@@ -75,8 +81,8 @@ def _write(file: Path, known: Mapping[bytes, Floats]) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, _saving(arrays))
-    except OSError:
-        return  # a home that can't be written to: the next start embeds again
+    except OSError as error:
+        logger.warning("vectors of documents can't be kept, and the next start makes them anew: %s", error)
 
 
 def _saving(arrays: Mapping[str, npt.NDArray[Any]]) -> Callable[[BinaryIO], None]:

@@ -226,18 +226,6 @@ async def test_coalescing_does_not_wait_for_the_interval_at_the_end():
     assert [chunk.text async for batch in batches for chunk in batch] == ["0", "1", "2", "3", "4"]
 
 
-async def test_the_interval_may_change_from_batch_to_batch():
-    asked = []
-
-    def interval():
-        asked.append(len(asked))
-        return 0.0
-
-    batches = [batch async for batch in coalesce(numbered(5), interval)]
-    assert sum(map(len, batches)) == 5
-    assert len(asked) == len(batches)
-
-
 async def test_coalescing_gives_empty_batches_in_silence_and_loses_nothing():
     gate = asyncio.Event()
     batches = coalesce(numbered(4, gate, after=2), interval=0, beat=0.01)

@@ -80,7 +80,7 @@ async def test_while_many_are_embedded_those_with_the_rarest_words_are_looked_at
     [found] = await asyncio.wait_for(retriever.retrieve("Does the sun see a dog?", 1), 5)
     assert found.source == "pets.md"
     stuck.go.set()
-    await retriever._building
+    await retriever.ready()
     assert (await retriever.retrieve("sun", 1))[0].source == "0.md"
     assert stuck.calls == 1
 
