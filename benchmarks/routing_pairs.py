@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.encoders import smollm2
 from benchmarks.measures import QUICK_RESAMPLES, RESAMPLES, Curve, interval, mean_apgr
 from benchmarks.reporting import progress, table
 from benchmarks.routing_prompts import LABELS, Doubles, Places, Prompts, folds
@@ -91,7 +92,24 @@ def curve(prompts: Prompts, gains: Doubles, rows: Places) -> Curve:
 
 
 def two_models(mmlu: Prompts, gsm8k: Prompts, quick: bool) -> dict[str, Any]:
-    """The three regimes on RouteLLM's two benchmarks."""
+    """The three regimes on RouteLLM's two benchmarks; without `quick` with a language model as heavier encoder, too."""
+    result: dict[str, Any] = {}
+    rows = _regimes(mmlu, gsm8k, ROUTERS, result, quick)
+    if not quick:
+        heavy = [prompts.beside(smollm2(prompts.log.prompts)) for prompts in (mmlu, gsm8k)]
+        rows += _regimes(*heavy, {"smollm2": ours}, result, quick)
+    for name in ("", "smollm2_"):
+        both = [result.get(f"transfer_{target}_{name}apgr") for target in ("mmlu", "gsm8k")]
+        if None not in both:
+            result[f"transfer_{name}apgr"] = min(both)
+    table("Two models: APGR (random 0.5), CPT in % of strong calls", _COLUMNS, rows)
+    table("Published APGR", ("router", "MMLU", "", "GSM8K"), [(name, *row) for name, row in PUBLISHED.items()])
+    return result
+
+
+def _regimes(
+    mmlu: Prompts, gsm8k: Prompts, routers: dict[str, Scorer], result: dict[str, Any], quick: bool
+) -> list[tuple[str, ...]]:
     seeds, tested, count = (1, None, 2) if quick else (20, None, 5)
     regimes: dict[str, Callable[[Scorer], list[Curve]]] = {
         "mmlu_1500": lambda scorer: few_labels(mmlu, scorer, seeds, tested),
@@ -99,21 +117,16 @@ def two_models(mmlu: Prompts, gsm8k: Prompts, quick: bool) -> dict[str, Any]:
         "gsm8k_5fold": lambda scorer: many_labels(gsm8k, scorer, count),
     }
     sizes = {"mmlu_1500": len(mmlu.log), "mmlu_5fold": len(mmlu.log), "gsm8k_5fold": len(gsm8k.log)}
-    result: dict[str, Any] = {}
     rows = []
     for name, regime in regimes.items():
-        progress(name)
-        found = {router: regime(scorer) for router, scorer in ROUTERS.items()}
+        progress(f"{name}: {', '.join(routers)}")
+        found = {router: regime(scorer) for router, scorer in routers.items()}
         rows += _compared(name, found, sizes[name], result, quick)
     progress("routing without labels of the domain")
-    transfers = {"transfer_mmlu": (gsm8k, mmlu), "transfer_gsm8k": (mmlu, gsm8k)}
-    for name, (source, target) in transfers.items():
-        found = {"ours": no_labels(source, target, 600 if quick else None)}
+    for name, (source, target) in {"transfer_mmlu": (gsm8k, mmlu), "transfer_gsm8k": (mmlu, gsm8k)}.items():
+        found = {next(iter(routers)): no_labels(source, target, 600 if quick else None)}
         rows += _compared(name, found, len(target.log), result, quick)
-    result["transfer_apgr"] = min(result["transfer_mmlu_apgr"], result["transfer_gsm8k_apgr"])
-    table("Two models: APGR (random 0.5), CPT in % of strong calls", _COLUMNS, rows)
-    table("Published APGR", ("router", "MMLU", "", "GSM8K"), [(name, *row) for name, row in PUBLISHED.items()])
-    return result
+    return rows
 
 
 ROUTERS: dict[str, Scorer] = {

@@ -13,6 +13,7 @@ from mixture.routing.outcomes import Outcomes
 from mixture.routing.predictor import Predictor
 
 Doubles = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int64]
 
 LABELS = 1_500
@@ -21,20 +22,34 @@ QUICK_TUNED = 700
 
 
 class Prompts:
-    """A log with its prompts encoded once; the gold domains can be kept from the router."""
+    """A log with its prompts encoded once, by a heavier encoder too where `embeddings` (prompts x size) are given."""
 
-    def __init__(self, log: Outcomes, tuned: int = TUNED_ROWS, encodings: Sequence[Encoding] | None = None) -> None:
+    def __init__(
+        self,
+        log: Outcomes,
+        tuned: int = TUNED_ROWS,
+        encodings: Sequence[Encoding] | None = None,
+        embeddings: Floats | None = None,
+    ) -> None:
         self.log = log
         self.tuned = tuned
         self.encodings = list(encodings) if encodings else [encode(prompt) for prompt in log.prompts]
+        self.embeddings = embeddings
+
+    def beside(self, embeddings: Floats) -> Prompts:
+        """The same with a heavier encoder beside the built-in one."""
+        return Prompts(self.log, self.tuned, self.encodings, embeddings)
 
     def fit(self, rows: Places) -> Predictor:
         """A predictor from `rows` alone."""
-        return fit_encoded([self.encodings[row] for row in rows], self.log.rows(rows), tuned=self.tuned)
+        given = None if self.embeddings is None else self.embeddings[rows]
+        return fit_encoded([self.encodings[row] for row in rows], self.log.rows(rows), given, tuned=self.tuned)
 
     def qualities(self, predictor: Predictor, rows: Places) -> Doubles:
         """Predicted qualities (rows x experts), without the bounds at 0 and 1."""
-        return np.array([predictor.base + predictor.moves(self.encodings[row]) for row in rows], dtype=np.float64)
+        given = [None] * len(self.encodings) if self.embeddings is None else self.embeddings
+        moves = [predictor.moves(self.encodings[row], given[row]) for row in rows]
+        return np.array([predictor.base + move for move in moves], dtype=np.float64)
 
 
 def sample(log: Outcomes, size: int) -> Outcomes:

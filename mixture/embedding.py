@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -44,28 +45,28 @@ class MiniLM:
         vectors: list[list[float]] = [[]] * len(texts)
         for start in range(0, len(order), BATCH):
             places = order[start : start + BATCH]
-            found = await loop.run_in_executor(_thread(), encode, [texts[place] for place in places])
+            found = await loop.run_in_executor(worker(), encode, [texts[place] for place in places])
             for place, vector in zip(places, found.tolist(), strict=True):
                 vectors[place] = vector
         return vectors
 
     async def ready(self) -> None:
         """Load the model now, so that the first request need not wait for it."""
-        await asyncio.get_running_loop().run_in_executor(_thread(), model)
+        await asyncio.get_running_loop().run_in_executor(worker(), model)
 
 
 class SentenceModel:
-    """An embedder from a folder in the form of sentence-transformers, or from a package that has `get_model_path`.
+    """An embedder from a folder in the form of sentence-transformers, or from a package with `get_model_path`.
 
     Raises LookupError when `name` is neither; the model itself is loaded by the first call.
     """
 
     def __init__(self, name: str) -> None:
-        self._folder = _folder(name)
+        self._folder = str(folder_of(name))
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One L2-normalised vector a text, in the same order; computed in a thread."""
-        found = await asyncio.get_running_loop().run_in_executor(_thread(), self.encode, list(texts))
+        found = await asyncio.get_running_loop().run_in_executor(worker(), self.encode, list(texts))
         return cast("list[list[float]]", found.tolist())
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -73,13 +74,21 @@ class SentenceModel:
         return _encoded(_loaded(self._folder), texts)
 
 
-def _folder(name: str) -> str:
+def folder_of(name: str) -> Path:
+    """The folder of the model that `name` is or, being a package, has. Raises LookupError when it is neither."""
     if Path(name).is_dir():
-        return name
+        return Path(name)
     try:
-        return str(import_module(name).get_model_path())
+        return _beside(name) or Path(import_module(name).get_model_path())
     except (ImportError, AttributeError, ValueError):
-        raise LookupError(f"{name!r} is neither a folder nor an installed package with `get_model_path`") from None
+        raise LookupError(f"{name!r} is neither a folder nor an installed package that has a model") from None
+
+
+def _beside(package: str) -> Path | None:
+    """The folder of a package with a model in GGUF; it need not be imported, which may take more than the model."""
+    found = find_spec(package)
+    folders = [] if found is None else found.submodule_search_locations or []
+    return next((Path(folder) for folder in folders if any(Path(folder).glob("*.gguf"))), None)
 
 
 def encode(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -107,14 +116,20 @@ def _load() -> Any:
 
 @cache
 def _loaded(folder: str) -> Any:
+    prepared()
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(folder, device="cpu", local_files_only=True)
+
+
+def prepared() -> None:
+    """Have torch and transformers behave in a process that has other things to do."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads warn when the process forks later
     import torch
-    from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
     torch.set_num_threads(_threads())
     logging.disable_progress_bar()
-    return SentenceTransformer(folder, device="cpu", local_files_only=True)
 
 
 def _threads() -> int:
@@ -123,5 +138,6 @@ def _threads() -> int:
 
 
 @cache
-def _thread() -> ThreadPoolExecutor:
+def worker() -> ThreadPoolExecutor:
+    """The thread in which all models of the process compute, so that they never fight over the cores."""
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="minilm")

@@ -7,6 +7,7 @@ new rows have no index. Its `optimize` rewrites a file only when a tenth of its 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -22,6 +23,8 @@ READERS = timedelta(minutes=5)
 """How long what was deleted or replaced stays on the disk for readers that began before."""
 PARTS = 20
 """Parts of an index of vectors, one more each time that rows were added, from which on it is made anew."""
+RACES = 3
+"""Times that versions are read again because one of them was deleted meanwhile."""
 MOVED = ("00", "20", "40", "60", "80", "a0", "c0", "e0", "g")
 """Passages with ids between two of these, an eighth, are moved at a time: enough to have the rest rewritten, too."""
 _KEPT = timedelta(days=36_500)
@@ -60,10 +63,10 @@ class State:
 
 async def state_of(store: Store, place: Place) -> State:
     """How the collection is on its disk. Raises IndexUnavailable."""
-    try:
-        return await _state(store, place, quietly=True)
-    except IndexUnavailable:  # another process deletes versions while they are read
-        return await _state(store, place)
+    for _ in range(RACES):
+        with suppress(IndexUnavailable):  # another process deletes versions while they are read
+            return await _state(store, place, quietly=True)
+    return await _state(store, place)
 
 
 async def _state(store: Store, place: Place, *, quietly: bool = False) -> State:

@@ -9,10 +9,9 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from mixture.embedding import SentenceModel
 from mixture.routing.calibration import Calibration, Held, nothing_held
 from mixture.routing.encoder import Encoding, encode, readable
-from mixture.routing.encoders import HASHED
+from mixture.routing.encoders import HASHED, text_model
 from mixture.routing.fitting import fit_encoded
 from mixture.routing.outcomes import Outcomes
 from mixture.routing.predictor import Predictor
@@ -28,7 +27,7 @@ FEWEST_HELD, FEWEST_LEARNED = 50, 50
 
 def calibrate(outcomes: Outcomes, now: datetime | None = None, encoder: str = HASHED) -> Calibration:
     """A predictor fitted on one part of `outcomes`, with what it says of the other part, which it never saw. `encoder`
-    names a sentence model whose vectors are features too (see `mixture.embedding.SentenceModel`).
+    names a model whose vectors are features too (see `mixture.routing.encoders.text_model`).
 
     Raises ValueError when the log is empty, LookupError when there is no such model.
     """
@@ -46,7 +45,7 @@ def embedded(encoder: str, prompts: Sequence[str]) -> Floats | None:
     """The vectors of `prompts` by the model that `encoder` names (prompts x dimensions); None for the built-in encoder,
     which needs none. Raises LookupError when there is no such model.
     """
-    return None if encoder == HASHED else SentenceModel(encoder).encode([readable(prompt) for prompt in prompts])
+    return None if encoder == HASHED else text_model(encoder).encode([readable(prompt) for prompt in prompts])
 
 
 def parts(outcomes: Outcomes) -> tuple[Places, Places]:

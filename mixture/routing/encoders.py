@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mixture.config import ConfigError, RouterConfig
-from mixture.embedding import BATCH, SentenceModel
+from mixture.embedding import BATCH, SentenceModel, folder_of
+from mixture.hidden_states import HiddenStates, is_language_model
 
 if TYPE_CHECKING:
     from mixture.types import Embedder
 
 HASHED = "hashed"
 """The name of the built-in encoder, which needs no model."""
+
+ELSE = "name a model of sentence-transformers, or learn a `file` with it"
 
 _Asked = tuple[Sequence[str], "asyncio.Future[list[Sequence[float]]]"]
 
@@ -23,9 +26,22 @@ def embedder_of(config: RouterConfig) -> Embedder | None:
     ConfigError when there is no such model.
     """
     try:
-        return None if config.encoder is None else Gathered(SentenceModel(config.encoder))
+        if config.encoder is None:
+            return None
+        model = text_model(config.encoder)
+        if config.chosen == "embedding" and isinstance(model, HiddenStates):
+            raise LookupError(f"{config.encoder!r} is a language model, and tells sentences apart too little: {ELSE}")
+        return Gathered(model)
     except LookupError as error:
         raise ConfigError(f"router.encoder: {error.args[0]}", param="router.encoder") from None
+
+
+def text_model(name: str) -> SentenceModel | HiddenStates:
+    """The model that `name`, a folder or a package, holds: one for sentences, or the lower part of a language model.
+    Raises LookupError when there is none.
+    """
+    folder = folder_of(name)
+    return HiddenStates(folder) if is_language_model(folder) else SentenceModel(name)
 
 
 class Gathered:

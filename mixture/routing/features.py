@@ -2,13 +2,15 @@
 
 A vector has a sparse part (hashed words and characters, each weighted by inverse document frequency and brought to
 length one) and a dense part: the standardised shape, and random Fourier features of it, which let a linear model bend
-(Rahimi and Recht 2007). A heavier encoder's embedding may be added to the dense part.
+(Rahimi and Recht 2007). A heavier encoder's embedding may be added to the dense part: standardised, and bent in the
+same way by orthogonal frequencies (Yu et al. 2016, arXiv 1610.09072).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -21,19 +23,23 @@ Floats = npt.NDArray[np.float32]
 
 FREQUENCIES = 192
 """Random frequencies of the shape's bend: twice as many features."""
+EMBEDDED, BROAD = 512, 0.25
+"""The same for an embedding; and the kernel that they stand for: exp(-BROAD d^2), d^2 being the mean square of the
+differences in spreads."""
 HALF = 0.5**0.5
 """The length of each of the two sparse blocks, words and characters: together they have length one."""
 CLIP = 4.0
 """Standard deviations beyond which a shape counts as no stranger."""
 FLOOR = 0.25
 """The least spread of a shape's number when strangeness is measured: what never varied may not vary much."""
-STORED = ("rarity", "mean", "spread", "frequencies", "limits")
+STORED = ("rarity", "mean", "spread", "frequencies", "limits", "center", "width", "bends")
 """The fields that are stored as they are."""
 ORDINARY = 0.995
-"""A request is strange when its shape, or its share of unknown buckets, lies beyond this quantile of the log's own."""
+"""A request is strange when its shape, or its share of unknown buckets, lies beyond this quantile of the log's own; and
+its embedding does, where it has one: a heavier encoder knows words that the log does not have."""
 
 
-TOLERATED = 2.0, 0.2
+TOLERATED = 2.0, 0.2, 2.0
 """The least limits: a log of prompts that are all alike would else call every other prompt strange."""
 
 
@@ -59,7 +65,9 @@ class Vector:
 @dataclass(frozen=True, slots=True)
 class Features:
     """The map from encodings to vectors. `position` leads from a bucket to its place in the sparse part or to -1;
-    `limits` are those of shape and unknown buckets beyond which a request is unlike every prompt of the log.
+    `limits` are those of shape, unknown buckets and embedding beyond which a request is unlike every prompt of the log.
+    `center` and `width` are the mean and the spread of each number of an embedding, `bends` its frequencies; without a
+    heavier encoder they are empty.
     """
 
     position: npt.NDArray[np.int32]
@@ -69,10 +77,21 @@ class Features:
     frequencies: Floats
     limits: Floats
     scales: Scales
+    center: Floats
+    width: Floats
+    bends: Floats
 
     @classmethod
-    def fit(cls, encodings: Sequence[Encoding], scales: Scales | None = None, least: int = 2) -> Features:
-        """Learn which buckets occur in at least `least` prompts, how rare they are, and how shapes vary."""
+    def fit(
+        cls,
+        encodings: Sequence[Encoding],
+        scales: Scales | None = None,
+        least: int = 2,
+        embeddings: Floats | None = None,
+    ) -> Features:
+        """Learn which buckets occur in at least `least` prompts, how rare they are, and how shapes, and `embeddings`
+        where there are any (prompts x size), vary.
+        """
         scales = scales or Scales()
         counts = np.zeros(2 * BUCKETS, dtype=np.int64)
         for encoding in encodings:
@@ -92,16 +111,26 @@ class Features:
             mean=shapes.mean(0).astype(np.float32),
             spread=np.where(spread > 1e-6, spread, np.inf).astype(np.float32),
             frequencies=(drawn * np.sqrt(2 / active)).astype(np.float32),
-            limits=np.full(2, np.inf, dtype=np.float32),
+            limits=np.full(3, np.inf, dtype=np.float32),
             scales=scales,
+            center=_varied(embeddings)[0],
+            width=_varied(embeddings)[1],
+            bends=_orthogonal(0 if embeddings is None else embeddings.shape[1]),
         )
         by_others = np.where(counts > least, position, -1)
-        found = np.array([fitted._strangeness(encoding, by_others) for encoding in encodings])
+        given = [None] * len(encodings) if embeddings is None else embeddings
+        pairs = zip(encodings, given, strict=True)
+        found = np.array([fitted._strangeness(*pair, by_others) for pair in pairs])
         return replace(fitted, limits=np.maximum(np.quantile(found, ORDINARY, axis=0), TOLERATED).astype(np.float32))
 
-    def _strangeness(self, encoding: Encoding, position: npt.NDArray[np.int32]) -> tuple[float, float]:
-        """How far the shape lies from the log's (mean square, in spreads), and the share of unknown buckets."""
-        return self._away(encoding.shape), _unknown(position[BUCKETS:].take(encoding.chars))
+    def _strangeness(
+        self, encoding: Encoding, embedding: Floats | None, position: npt.NDArray[np.int32]
+    ) -> tuple[float, float, float]:
+        """How far the shape lies from the log's (mean square, in spreads), the share of unknown buckets, and how far
+        the embedding lies from the log's, 0 where there is none.
+        """
+        far = 0.0 if embedding is None else float((self._standardised(embedding) ** 2).mean())
+        return self._away(encoding.shape), _unknown(position[BUCKETS:].take(encoding.chars)), far
 
     def _away(self, shape: Floats) -> float:
         spread = np.where(np.isfinite(self.spread), np.maximum(self.spread, FLOOR), FLOOR)
@@ -118,13 +147,17 @@ class Features:
         places = self.position[BUCKETS:].take(encoding.chars)
         words = self._block(self.position.take(encoding.words), encoding.word_counts)
         chars = self._block(places, encoding.char_counts)
-        away, unknown = self._away(encoding.shape), _unknown(places)
         return Vector(
             np.concatenate([words[0], chars[0]]),
             np.concatenate([words[1], chars[1]]),
             self.dense(encoding.shape, embedding),
-            away > float(self.limits[0]) or unknown > float(self.limits[1]),
+            self._strange(encoding, embedding),
         )
+
+    def _strange(self, encoding: Encoding, embedding: Floats | None) -> bool:
+        away, unknown, far = self._strangeness(encoding, embedding, self.position)
+        limits = self.limits.tolist()
+        return (away > limits[0] or unknown > limits[1]) and (embedding is None or far > limits[2])
 
     def length(self, encoding: Encoding) -> float:
         """How long the question is: the logarithm of its words, in spreads from the log's mean."""
@@ -150,11 +183,13 @@ class Features:
         """The dense part for one shape, or for many at once (rows x `SHAPE_SIZE`)."""
         line = np.minimum(np.maximum((shape - self.mean) / self.spread, -CLIP), CLIP)
         angles = line[..., :BENT_SIZE] @ self.frequencies
-        bend = np.concatenate([np.cos(angles), np.sin(angles)], axis=-1) * (self.scales.bend / FREQUENCIES) ** 0.5
-        parts = [line * (self.scales.line / SHAPE_SIZE) ** 0.5, bend]
+        parts = [line * (self.scales.line / SHAPE_SIZE) ** 0.5, _bent(angles, self.scales.bend)]
         if embedding is not None:
-            parts.append(np.asarray(embedding, dtype=np.float32) * self.scales.embedding**0.5)
+            parts.append(_bent(self._standardised(embedding) @ self.bends, self.scales.embedding))
         return np.concatenate(parts, axis=-1).astype(np.float32, copy=False)
+
+    def _standardised(self, embedding: Floats) -> Floats:
+        return np.asarray(np.minimum(np.maximum((embedding - self.center) / self.width, -CLIP), CLIP))
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """What has to be stored to have these features again."""
@@ -167,7 +202,8 @@ class Features:
         """The features that `arrays` describe. Raises ValueError when they don't belong together."""
         buckets = arrays["buckets"].astype(np.int64)
         kept = {name: arrays[name].astype(np.float32) for name in STORED}
-        sizes = (len(buckets), SHAPE_SIZE, SHAPE_SIZE, (BENT_SIZE, FREQUENCIES), 2)
+        size = len(kept["center"])
+        sizes = (len(buckets), SHAPE_SIZE, SHAPE_SIZE, (BENT_SIZE, FREQUENCIES), 3, size, size, (size, EMBEDDED))
         if tuple(kept[name].shape for name in STORED) != tuple(np.broadcast_shapes(size) for size in sizes):
             raise ValueError("the stored features have other sizes than this version's")
         if len(buckets) and not (buckets.min() >= 0 and buckets.max() < 2 * BUCKETS):
@@ -180,3 +216,29 @@ class Features:
 def _unknown(places: npt.NDArray[np.int32]) -> float:
     """The share of buckets that have no place."""
     return np.count_nonzero(places < 0) / len(places) if len(places) else 1.0
+
+
+def _varied(embeddings: Floats | None) -> tuple[Floats, Floats]:
+    """The mean and the spread of each number of `embeddings`; what never varies has none, and counts for nothing."""
+    if embeddings is None:
+        return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.float32)
+    spread = embeddings.std(0, dtype=np.float64)
+    width = np.where(spread > 1e-6, spread, np.inf).astype(np.float32)
+    return embeddings.mean(0, dtype=np.float64).astype(np.float32), width
+
+
+@cache
+def _orthogonal(size: int) -> Floats:
+    """Frequencies (size x EMBEDDED) as of a normal distribution, orthogonal to each other in groups of `size`."""
+    drawn = np.random.Generator(np.random.PCG64(11))
+    groups = -(-EMBEDDED // size) if size else 0
+    sides = [np.linalg.qr(drawn.standard_normal((size, size)))[0] for _ in range(groups)]
+    lengths = np.sqrt(drawn.chisquare(size, EMBEDDED)) if size else np.empty(EMBEDDED)
+    joined = np.hstack(sides)[:, :EMBEDDED] if sides else np.empty((0, EMBEDDED))
+    return np.asarray(joined * lengths * np.sqrt(2 * BROAD / max(1, size)), dtype=np.float32)
+
+
+def _bent(angles: Floats, weight: float) -> Floats:
+    """Random Fourier features of squared length `weight`."""
+    waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=-1)
+    return np.asarray(waves * np.float32((weight / angles.shape[-1]) ** 0.5))

@@ -20,6 +20,8 @@ Places = npt.NDArray[np.int64]
 
 MIXES = (Scales(0.0, 0.6), Scales(0.5, 0.5), Scales(3.0, 1.5))
 """From topics to difficulty: how much the words and how much the shape count."""
+BESIDE = (Scales(0.0, 0.6, 8.0),)
+"""The same where a heavier encoder's embedding stands beside the words: it counts most, and knows difficulty too."""
 LOSS = 0.5
 """What a loss against the reference counts, a win being one."""
 TUNED_ROWS = 1_500
@@ -61,7 +63,7 @@ def fit_encoded(
     """`fit` for prompts that are already encoded; choices are made on at most `tuned` rows."""
     reference = _reference(outcomes)
     heads = _heads(outcomes.scores, reference)
-    features = Features.fit(encodings)
+    features = Features.fit(encodings, embeddings=embeddings)
     sample = np.sort(np.random.default_rng(0).permutation(len(outcomes))[:tuned])
     table = _Table(_design(features, encodings, embeddings), sample)
     features = _mixed(features, table, encodings, embeddings, heads)
@@ -106,7 +108,7 @@ def _mixed(
     """The features under the scales by which the gains are predicted with the least leave-one-out error."""
     shapes = np.array([encoding.shape for encoding in encodings])
     dressed: list[tuple[float, int, Features, Floats]] = []
-    for scales in MIXES:
+    for scales in MIXES if embeddings is None else BESIDE:
         mixed = replace(features, scales=scales)
         table.redress(mixed.dense(shapes, embeddings))
         dressed.append((_error(table, heads), len(dressed), mixed, table.all.dense))
@@ -130,21 +132,20 @@ def _sampled(table: _Table, head: Head) -> tuple[Places, Places]:
 
 
 def _topics(table: _Table, domains: Sequence[str]) -> Topics | None:
-    """Topics learned from the domains of the sampled rows, their probabilities added to the table's dense part.
-
-    In training a sampled row's domain is known and counts as certain; the other rows have theirs predicted.
+    """Topics learned from at most `DIRECT` rows that name their domain, their probabilities added to the table's dense
+    part. In training a row's own domain counts as certain; rows without one have theirs predicted.
     """
-    named = np.array([place for place, row in enumerate(table.sample) if domains[row]], dtype=np.int64)
-    rows = table.sample[named]
-    names = sorted({domains[row] for row in rows})
-    if len(names) < 2 or len(rows) < FEWEST_PER_TOPIC * len(names):
+    named = np.array([row for row, domain in enumerate(domains) if domain], dtype=np.int64)
+    names = sorted({domains[row] for row in named})
+    if len(names) < 2 or len(named) < FEWEST_PER_TOPIC * len(names):
         return None
-    truth = np.array([[domains[row] == name for name in names] for row in rows], dtype=np.float64)
-    base = truth.mean(0)
-    weights = solve(table.few.rows(named), truth - base, TOPIC_PENALTY)
+    truth = np.array([[domains[row] == name for name in names] for row in named], dtype=np.float64)
+    some = np.sort(np.random.default_rng(2).permutation(len(named))[:DIRECT])
+    base = truth[some].mean(0)
+    weights = solve(table.all.rows(named[some]), truth[some] - base, TOPIC_PENALTY)
     sparse, dense = weights.sparse.astype(np.float32), weights.dense.astype(np.float32)
     added = soften((table.all.times(weights) + base).astype(np.float32), TOPIC_SHARPNESS)
-    added[rows] = truth
+    added[named] = truth
     table.redress(np.hstack([table.all.dense, added * np.float32(TOPIC_SCALE)]))
     return Topics(tuple(names), sparse, dense, base.astype(np.float32), TOPIC_SHARPNESS, TOPIC_SCALE)
 
@@ -181,7 +182,25 @@ def _tuned(table: _Table, head: Head, spectra: dict[bytes, Spectrum]) -> tuple[f
     moved = tuning.left_out - tuning.left_out.mean(0)
     truth = head.truth[rows] - head.truth[rows].mean(0)
     slope = float((moved * truth).sum() / max(float((moved**2).sum()), 1e-12))
-    return tuning.penalty, min(STEEPEST, max(0.0, slope))
+    return _eased(table, head, tuning.penalty), min(STEEPEST, max(0.0, slope))
+
+
+def _eased(table: _Table, head: Head, penalty: float) -> float:
+    """`penalty`, which few rows asked for, or a part of it where a head of many rows does better with that: learned
+    from four fifths of them and tried on the rest.
+    """
+    if len(head.rows) <= DIRECT:
+        return penalty
+    order = np.random.default_rng(3).permutation(len(head.rows))
+    tried, known = order[: len(order) // 5], order[len(order) // 5 :]
+    design, mean = table.all.rows(head.rows[known]), head.targets[known].mean(0)
+    asked, truth = table.all.rows(head.rows[tried]), head.targets[tried] - mean
+
+    def error(part: float) -> float:
+        found = asked.times(solve(design, head.targets[known] - mean, part))
+        return float(((found - truth) ** 2).mean())
+
+    return min((penalty, penalty / 2, penalty / 4), key=error)
 
 
 def _effort(lengths: Doubles, heads: Sequence[Head], size: int, reference: int) -> Floats:

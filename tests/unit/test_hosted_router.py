@@ -121,7 +121,7 @@ class Encoder:
 
 async def test_an_encoder_is_loaded_before_the_first_request(monkeypatch):
     encoder = Encoder()
-    monkeypatch.setattr("mixture.routing.encoders.SentenceModel", lambda name: encoder)
+    monkeypatch.setattr("mixture.routing.encoders.text_model", lambda name: encoder)
     hosted = HostedRouter(RouterConfig(kind="embedding", encoder="heavy"))
     await hosted.check_health()
     assert encoder.texts

@@ -37,7 +37,7 @@ class Model:
 
 @pytest.fixture
 def calibration(log, monkeypatch):
-    monkeypatch.setattr(calibrating, "SentenceModel", Model)
+    monkeypatch.setattr(calibrating, "text_model", Model)
     return calibrating.calibrate(log, encoder=NAME)
 
 

@@ -5,12 +5,15 @@ from math import nan
 import numpy as np
 import pytest
 
-from mixture.routing import storage
+from mixture.routing import fitting, storage
 from mixture.routing.calibration import Calibration, Held, nothing_held
+from mixture.routing.encoder import encode
+from mixture.routing.features import EMBEDDED, Features
 from mixture.routing.fitting import HARDER, fit
 from mixture.routing.objective import Aim, Candidate, choose
 from mixture.routing.outcomes import make
 from mixture.types import ExpertCard, Price
+from tests.unit.routing_learned.conftest import synthetic
 
 POEM, PROOF = "Write a short poem about the moon and the sea", "Prove that the sum of seven odd integers is even"
 
@@ -100,11 +103,32 @@ def test_a_new_expert_starts_from_its_price():
 def test_a_heavier_encoder_can_be_added(log):
     embeddings = np.array([[1.0, 0.0] if name == "poem" else [0.0, 1.0] for name in log.domains], dtype=np.float32)
     predictor = fit(log, embeddings)
-    gains = [float(predictor.qualities("?", row) @ [-1, 1]) for row in np.eye(2, dtype=np.float32)]
-    assert len(predictor.dense) == len(fit(log).dense) + 2
-    assert np.isfinite(gains).all()
+    assert len(predictor.dense) == len(fit(log).dense) + 2 * EMBEDDED
     with pytest.raises(ValueError, match="encoder"):
         predictor.qualities(POEM)
+    with pytest.raises(ValueError, match="operands"):
+        predictor.qualities(POEM, np.ones(3, dtype=np.float32))
+
+
+def test_words_that_the_log_does_not_have_are_known_to_a_heavier_encoder(log):
+    embeddings = np.array([[1.0, 0.0] if name == "poem" else [0.0, 1.0] for name in log.domains], dtype=np.float32)
+    predictor = fit(log, embeddings)
+    unknown = "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich " * 9
+    poem, proof = (float(predictor.qualities(unknown, row) @ [-1, 1]) for row in np.eye(2, dtype=np.float32))
+    assert proof > poem + 0.3
+    far = np.array([40.0, -40.0], dtype=np.float32)
+    assert np.allclose(predictor.qualities(unknown, far), predictor.qualities(unknown, -far))
+    assert np.allclose(fit(log).qualities(unknown) @ [-1, 1], predictor.qualities(unknown, far) @ [-1, 1], atol=1e-5)
+
+
+def test_many_rows_may_be_trusted_more_than_the_few_that_choices_are_made_on(monkeypatch):
+    log = synthetic(900)
+    encodings = [encode(prompt) for prompt in log.prompts]
+    table = fitting._Table(fitting._design(Features.fit(encodings), encodings, None), np.arange(200))
+    head = fitting._heads(log.scores, 0)[1]
+    assert fitting._eased(table, head, 200.0) == 200.0
+    monkeypatch.setattr(fitting, "DIRECT", 800)
+    assert fitting._eased(table, head, 200.0) == 50.0
 
 
 def test_stored_and_loaded_it_says_the_same(predictor, tmp_path):
