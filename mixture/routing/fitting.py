@@ -30,6 +30,8 @@ FEWEST = 20
 """Outcomes below which an expert has no head of its own, only its mean."""
 FEWEST_PER_TOPIC, FEWEST_TUNED = 10, 400
 """Rows needed on average for a topic to be learned; rows that a head's penalty is chosen on where it has them."""
+ROUGH = 1e-2
+"""How far off a solution may be that only compares penalties."""
 STEEPEST = 1.5
 """The largest slope that calibration may give."""
 HARDER = 0.1
@@ -197,7 +199,7 @@ def _eased(table: _Table, head: Head, penalty: float) -> float:
     asked, truth = table.all.rows(head.rows[tried]), head.targets[tried] - mean
 
     def error(part: float) -> float:
-        found = asked.times(solve(design, head.targets[known] - mean, part))
+        found = asked.times(solve(design, head.targets[known] - mean, part, ROUGH))
         return float(((found - truth) ** 2).mean())
 
     return min((penalty, penalty / 2, penalty / 4), key=error)

@@ -94,16 +94,18 @@ class Spectrum:
         return min(tried, key=lambda tuning: tuning.error)
 
 
-def solve(design: Design, targets: Doubles, penalty: float) -> Weights:
-    """Weights of a ridge regression of centred `targets`: exact up to `DIRECT` rows, conjugate gradients beyond."""
+def solve(design: Design, targets: Doubles, penalty: float, tolerance: float = 1e-3) -> Weights:
+    """Weights of a ridge regression of centred `targets`: exact up to `DIRECT` rows, beyond them by conjugate gradients
+    down to `tolerance`, the residual's length beside the largest target's.
+    """
     if len(design) <= DIRECT:
         system = design.gram()
         system[np.diag_indices_from(system)] += penalty
         return design.transposed(np.asarray(np.linalg.solve(system, targets), dtype=np.float64))
-    return design.transposed(_conjugate(design, targets, penalty))
+    return design.transposed(_conjugate(design, targets, penalty, tolerance))
 
 
-def _conjugate(design: Design, targets: Doubles, penalty: float, steps: int = 60, tolerance: float = 1e-3) -> Doubles:
+def _conjugate(design: Design, targets: Doubles, penalty: float, tolerance: float, steps: int = 60) -> Doubles:
     """Solve (gram + penalty) x = targets without ever forming the Gram matrix."""
     solution = np.zeros_like(targets)
     residual = targets.copy()

@@ -30,6 +30,7 @@ LAYERS = (
         "mixture.upstream",
         "mixture.catalogue",
         "mixture.embedding",
+        "mixture.hidden_states",
         "mixture.keys",
         "mixture.batches",
         "mixture.reference",
