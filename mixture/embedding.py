@@ -125,6 +125,7 @@ def _loaded(folder: str) -> Any:
 def prepared() -> None:
     """Have torch and transformers behave in a process that has other things to do."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads warn when the process forks later
+    os.environ.setdefault("TQDM_DISABLE", "1")  # weights in GGUF are loaded with a bar of their own
     import torch
     from transformers.utils import logging
 
