@@ -6,13 +6,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.processes import cache
 from benchmarks.reporting import progress
-from mixture.routing.calibrating import embedded
+from mixture.routing import hidden_states
+from mixture.routing.encoder import readable
+from mixture.routing.encoders import text_model
+from mixture.writing import write_whole
 
 Floats = npt.NDArray[np.float32]
 
@@ -24,15 +28,17 @@ PART = 1_024
 
 
 def smollm2(prompts: Sequence[str]) -> Floats:
-    """The vectors of `prompts` (prompts x 1,152), kept in the cache folder: they take a tenth of a second each."""
+    """The vectors of `prompts` (prompts x 1,152), kept in the cache folder for as long as the code that makes them."""
     installed()
-    kept = cache() / f"{SMOLLM}-{sha256(chr(0).join(prompts).encode()).hexdigest()[:16]}.npy"
+    made_by = Path(hidden_states.__file__).read_bytes()
+    kept = cache() / f"{SMOLLM}-{sha256(made_by + chr(0).join(prompts).encode()).hexdigest()[:16]}.npy"
     if not kept.exists():
+        model = text_model(SMOLLM)
         parts = []
         for start in range(0, len(prompts), PART):
             progress(f"SmolLM2's vectors: {start} of {len(prompts)}")
-            parts.append(embedded(SMOLLM, prompts[start : start + PART]))
-        np.save(kept, np.concatenate([part for part in parts if part is not None]))
+            parts.append(model.encode([readable(prompt) for prompt in prompts[start : start + PART]]))
+        write_whole(kept, lambda file: np.save(file, np.concatenate(parts)))
     return np.asarray(np.load(kept), dtype=np.float32)
 
 

@@ -98,10 +98,6 @@ def two_models(mmlu: Prompts, gsm8k: Prompts, quick: bool) -> dict[str, Any]:
     if not quick:
         heavy = [prompts.beside(smollm2(prompts.log.prompts)) for prompts in (mmlu, gsm8k)]
         rows += _regimes(*heavy, {"smollm2": ours}, result, quick)
-    for name in ("", "smollm2_"):
-        both = [result.get(f"transfer_{target}_{name}apgr") for target in ("mmlu", "gsm8k")]
-        if None not in both:
-            result[f"transfer_{name}apgr"] = min(both)
     table("Two models: APGR (random 0.5), CPT in % of strong calls", _COLUMNS, rows)
     table("Published APGR", ("router", "MMLU", "", "GSM8K"), [(name, *row) for name, row in PUBLISHED.items()])
     return result
@@ -123,9 +119,11 @@ def _regimes(
         found = {router: regime(scorer) for router, scorer in routers.items()}
         rows += _compared(name, found, sizes[name], result, quick)
     progress("routing without labels of the domain")
+    router = next(iter(routers))
     for name, (source, target) in {"transfer_mmlu": (gsm8k, mmlu), "transfer_gsm8k": (mmlu, gsm8k)}.items():
-        found = {next(iter(routers)): no_labels(source, target, 600 if quick else None)}
+        found = {router: no_labels(source, target, 600 if quick else None)}
         rows += _compared(name, found, len(target.log), result, quick)
+    result[_key("transfer", router)] = min(result[_key(f"transfer_{target}", router)] for target in ("mmlu", "gsm8k"))
     return rows
 
 
@@ -137,6 +135,10 @@ ROUTERS: dict[str, Scorer] = {
     "oracle": oracle,
 }
 _COLUMNS = ("regime", "router", "APGR", "95% interval", "over TF-IDF", "CPT50", "CPT80")
+
+
+def _key(regime: str, router: str) -> str:
+    return f"{regime}_apgr" if router == "ours" else f"{regime}_{router}_apgr"
 
 
 def _compared(
@@ -152,7 +154,7 @@ def _compared(
             less, more = interval(measure, size, mean_apgr(found["tfidf"]), times)
             beside = f"{less:+.3f} to {more:+.3f}"
             result[f"{name}_{router}_over_tfidf"] = [round(less, 4), round(more, 4)]
-        key = f"{name}_apgr" if router == "ours" else f"{name}_{router}_apgr"
+        key = _key(name, router)
         result[key] = round(measure(None), 4)
         result[f"{key}_interval"] = [round(low, 4), round(high, 4)]
         cpt = [float(np.mean([one.cpt(part) for one in curves])) for part in (0.5, 0.8)]

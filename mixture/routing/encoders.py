@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 from mixture.config import ConfigError, RouterConfig
 from mixture.embedding import BATCH, SentenceModel, folder_of
-from mixture.hidden_states import HiddenStates, is_language_model
+from mixture.routing.hidden_states import HiddenStates, is_language_model
 
 if TYPE_CHECKING:
     from mixture.types import Embedder
 
 HASHED = "hashed"
 """The name of the built-in encoder, which needs no model."""
-
-ELSE = "name a model of sentence-transformers, or learn a `file` with it"
 
 _Asked = tuple[Sequence[str], "asyncio.Future[list[Sequence[float]]]"]
 
@@ -30,7 +28,7 @@ def embedder_of(config: RouterConfig) -> Embedder | None:
             return None
         model = text_model(config.encoder)
         if config.chosen == "embedding" and isinstance(model, HiddenStates):
-            raise LookupError(f"{config.encoder!r} is a language model, and tells sentences apart too little: {ELSE}")
+            raise LookupError(f"{config.encoder!r} is a language model; name one of sentence-transformers, or a `file`")
         return Gathered(model)
     except LookupError as error:
         raise ConfigError(f"router.encoder: {error.args[0]}", param="router.encoder") from None
@@ -41,7 +39,7 @@ def text_model(name: str) -> SentenceModel | HiddenStates:
     Raises LookupError when there is none.
     """
     folder = folder_of(name)
-    return HiddenStates(folder) if is_language_model(folder) else SentenceModel(name)
+    return HiddenStates(folder) if is_language_model(folder) else SentenceModel(str(folder))
 
 
 class Gathered:

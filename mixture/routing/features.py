@@ -23,22 +23,22 @@ Floats = npt.NDArray[np.float32]
 
 FREQUENCIES = 192
 """Random frequencies of the shape's bend: twice as many features."""
-EMBEDDED, BROAD = 512, 0.25
-"""The same for an embedding; and the kernel that they stand for: exp(-BROAD d^2), d^2 being the mean square of the
-differences in spreads."""
+EMBEDDING_FREQUENCIES = 512
+"""The same for an embedding."""
+GAMMA = 0.25
+"""The kernel that they stand for is exp(-GAMMA d^2), d^2 being the mean square of the differences in spreads."""
 HALF = 0.5**0.5
 """The length of each of the two sparse blocks, words and characters: together they have length one."""
 CLIP = 4.0
 """Standard deviations beyond which a shape counts as no stranger."""
 FLOOR = 0.25
 """The least spread of a shape's number when strangeness is measured: what never varied may not vary much."""
-STORED = ("rarity", "mean", "spread", "frequencies", "limits", "center", "width", "bends")
+EMBEDDING = ("embedding_mean", "embedding_spread", "embedding_frequencies")
+STORED = ("rarity", "mean", "spread", "frequencies", "limits", *EMBEDDING)
 """The fields that are stored as they are."""
 ORDINARY = 0.995
 """A request is strange when its shape, or its share of unknown buckets, lies beyond this quantile of the log's own; and
 its embedding does, where it has one: a heavier encoder knows words that the log does not have."""
-
-
 TOLERATED = 2.0, 0.2, 2.0
 """The least limits: a log of prompts that are all alike would else call every other prompt strange."""
 
@@ -66,8 +66,7 @@ class Vector:
 class Features:
     """The map from encodings to vectors. `position` leads from a bucket to its place in the sparse part or to -1;
     `limits` are those of shape, unknown buckets and embedding beyond which a request is unlike every prompt of the log.
-    `center` and `width` are the mean and the spread of each number of an embedding, `bends` its frequencies; without a
-    heavier encoder they are empty.
+    Those of the embedding are empty without a heavier encoder.
     """
 
     position: npt.NDArray[np.int32]
@@ -77,9 +76,9 @@ class Features:
     frequencies: Floats
     limits: Floats
     scales: Scales
-    center: Floats
-    width: Floats
-    bends: Floats
+    embedding_mean: Floats
+    embedding_spread: Floats
+    embedding_frequencies: Floats
 
     @classmethod
     def fit(
@@ -113,24 +112,22 @@ class Features:
             frequencies=(drawn * np.sqrt(2 / active)).astype(np.float32),
             limits=np.full(3, np.inf, dtype=np.float32),
             scales=scales,
-            center=_varied(embeddings)[0],
-            width=_varied(embeddings)[1],
-            bends=_orthogonal(0 if embeddings is None else embeddings.shape[1]),
+            **_varied(embeddings),
         )
-        by_others = np.where(counts > least, position, -1)
+        by_others = np.where(counts > least, position, -1)[BUCKETS:]
         given = [None] * len(encodings) if embeddings is None else embeddings
         pairs = zip(encodings, given, strict=True)
-        found = np.array([fitted._strangeness(*pair, by_others) for pair in pairs])
+        found = np.array([fitted._strangeness(one.shape, by_others.take(one.chars), vector) for one, vector in pairs])
         return replace(fitted, limits=np.maximum(np.quantile(found, ORDINARY, axis=0), TOLERATED).astype(np.float32))
 
     def _strangeness(
-        self, encoding: Encoding, embedding: Floats | None, position: npt.NDArray[np.int32]
+        self, shape: Floats, places: npt.NDArray[np.int32], embedding: Floats | None
     ) -> tuple[float, float, float]:
-        """How far the shape lies from the log's (mean square, in spreads), the share of unknown buckets, and how far
-        the embedding lies from the log's, 0 where there is none.
+        """How far `shape` lies from the log's (mean square, in spreads), the share of buckets without one of `places`,
+        and how far the embedding lies from the log's, 0 where there is none.
         """
         far = 0.0 if embedding is None else float((self._standardised(embedding) ** 2).mean())
-        return self._away(encoding.shape), _unknown(position[BUCKETS:].take(encoding.chars)), far
+        return self._away(shape), _unknown(places), far
 
     def _away(self, shape: Floats) -> float:
         spread = np.where(np.isfinite(self.spread), np.maximum(self.spread, FLOOR), FLOOR)
@@ -151,11 +148,11 @@ class Features:
             np.concatenate([words[0], chars[0]]),
             np.concatenate([words[1], chars[1]]),
             self.dense(encoding.shape, embedding),
-            self._strange(encoding, embedding),
+            self._strange(encoding.shape, places, embedding),
         )
 
-    def _strange(self, encoding: Encoding, embedding: Floats | None) -> bool:
-        away, unknown, far = self._strangeness(encoding, embedding, self.position)
+    def _strange(self, shape: Floats, places: npt.NDArray[np.int32], embedding: Floats | None) -> bool:
+        away, unknown, far = self._strangeness(shape, places, embedding)
         limits = self.limits.tolist()
         return (away > limits[0] or unknown > limits[1]) and (embedding is None or far > limits[2])
 
@@ -185,11 +182,14 @@ class Features:
         angles = line[..., :BENT_SIZE] @ self.frequencies
         parts = [line * (self.scales.line / SHAPE_SIZE) ** 0.5, _bent(angles, self.scales.bend)]
         if embedding is not None:
-            parts.append(_bent(self._standardised(embedding) @ self.bends, self.scales.embedding))
+            parts.append(_bent(self._standardised(embedding) @ self.embedding_frequencies, self.scales.embedding))
         return np.concatenate(parts, axis=-1).astype(np.float32, copy=False)
 
     def _standardised(self, embedding: Floats) -> Floats:
-        return np.asarray(np.minimum(np.maximum((embedding - self.center) / self.width, -CLIP), CLIP))
+        if embedding.shape[-1] != len(self.embedding_mean):
+            raise ValueError("the predictor was fitted with another encoder: pass the embedding that belongs to it")
+        away = (embedding - self.embedding_mean) / self.embedding_spread
+        return np.asarray(np.minimum(np.maximum(away, -CLIP), CLIP))
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """What has to be stored to have these features again."""
@@ -202,8 +202,9 @@ class Features:
         """The features that `arrays` describe. Raises ValueError when they don't belong together."""
         buckets = arrays["buckets"].astype(np.int64)
         kept = {name: arrays[name].astype(np.float32) for name in STORED}
-        size = len(kept["center"])
-        sizes = (len(buckets), SHAPE_SIZE, SHAPE_SIZE, (BENT_SIZE, FREQUENCIES), 3, size, size, (size, EMBEDDED))
+        size = len(kept["embedding_mean"])
+        embedded = (size, size, (size, EMBEDDING_FREQUENCIES))
+        sizes = (len(buckets), SHAPE_SIZE, SHAPE_SIZE, (BENT_SIZE, FREQUENCIES), 3, *embedded)
         if tuple(kept[name].shape for name in STORED) != tuple(np.broadcast_shapes(size) for size in sizes):
             raise ValueError("the stored features have other sizes than this version's")
         if len(buckets) and not (buckets.min() >= 0 and buckets.max() < 2 * BUCKETS):
@@ -218,24 +219,27 @@ def _unknown(places: npt.NDArray[np.int32]) -> float:
     return np.count_nonzero(places < 0) / len(places) if len(places) else 1.0
 
 
-def _varied(embeddings: Floats | None) -> tuple[Floats, Floats]:
-    """The mean and the spread of each number of `embeddings`; what never varies has none, and counts for nothing."""
-    if embeddings is None:
-        return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.float32)
-    spread = embeddings.std(0, dtype=np.float64)
-    width = np.where(spread > 1e-6, spread, np.inf).astype(np.float32)
-    return embeddings.mean(0, dtype=np.float64).astype(np.float32), width
+def _varied(embeddings: Floats | None) -> dict[str, Floats]:
+    """What is learned about `embeddings`: the mean and the spread of each number, and the frequencies. A number that
+    never varied counts for nothing.
+    """
+    given = np.empty((1, 0), dtype=np.float32) if embeddings is None else embeddings
+    spread = given.std(0, dtype=np.float64)
+    spread = np.where(spread > 1e-6, spread, np.inf).astype(np.float32)
+    mean = given.mean(0, dtype=np.float64).astype(np.float32)
+    return dict(zip(EMBEDDING, (mean, spread, _orthogonal(len(mean))), strict=True))
 
 
 @cache
 def _orthogonal(size: int) -> Floats:
-    """Frequencies (size x EMBEDDED) as of a normal distribution, orthogonal to each other in groups of `size`."""
+    """Frequencies (size x EMBEDDING_FREQUENCIES) as of a normal distribution, orthogonal in groups of `size`."""
     drawn = np.random.Generator(np.random.PCG64(11))
-    groups = -(-EMBEDDED // size) if size else 0
-    sides = [np.linalg.qr(drawn.standard_normal((size, size)))[0] for _ in range(groups)]
-    lengths = np.sqrt(drawn.chisquare(size, EMBEDDED)) if size else np.empty(EMBEDDED)
-    joined = np.hstack(sides)[:, :EMBEDDED] if sides else np.empty((0, EMBEDDED))
-    return np.asarray(joined * lengths * np.sqrt(2 * BROAD / max(1, size)), dtype=np.float32)
+    found = np.empty((size, EMBEDDING_FREQUENCIES))
+    for start in range(0, EMBEDDING_FREQUENCIES if size else 0, max(1, size)):
+        part = found[:, start : start + size]
+        part[:] = np.linalg.qr(drawn.standard_normal((size, size)))[0][:, : part.shape[1]]
+    lengths = np.sqrt(drawn.chisquare(max(1, size), EMBEDDING_FREQUENCIES) * 2 * GAMMA / max(1, size))
+    return (found * lengths).astype(np.float32)
 
 
 def _bent(angles: Floats, weight: float) -> Floats:

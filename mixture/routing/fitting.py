@@ -20,7 +20,7 @@ Places = npt.NDArray[np.int64]
 
 MIXES = (Scales(0.0, 0.6), Scales(0.5, 0.5), Scales(3.0, 1.5))
 """From topics to difficulty: how much the words and how much the shape count."""
-BESIDE = (Scales(0.0, 0.6, 8.0),)
+BESIDE = Scales(0.0, 0.6, 8.0)
 """The same where a heavier encoder's embedding stands beside the words: it counts most, and knows difficulty too."""
 LOSS = 0.5
 """What a loss against the reference counts, a win being one."""
@@ -65,7 +65,7 @@ def fit_encoded(
     """`fit` for prompts that are already encoded; choices are made on at most `tuned` rows."""
     reference = _reference(outcomes)
     heads = _heads(outcomes.scores, reference)
-    features = Features.fit(encodings, embeddings=embeddings)
+    features = Features.fit(encodings, None if embeddings is None else BESIDE, embeddings=embeddings)
     sample = np.sort(np.random.default_rng(0).permutation(len(outcomes))[:tuned])
     table = _Table(_design(features, encodings, embeddings), sample)
     features = _mixed(features, table, encodings, embeddings, heads)
@@ -107,12 +107,16 @@ def _mixed(
     embeddings: Floats | None,
     heads: Sequence[Head],
 ) -> Features:
-    """The features under the scales by which the gains are predicted with the least leave-one-out error."""
+    """The features under the scales by which the gains are predicted with the least leave-one-out error; with a heavier
+    encoder there is one choice only.
+    """
+    if embeddings is not None:
+        return features
     shapes = np.array([encoding.shape for encoding in encodings])
     dressed: list[tuple[float, int, Features, Floats]] = []
-    for scales in MIXES if embeddings is None else BESIDE:
+    for scales in MIXES:
         mixed = replace(features, scales=scales)
-        table.redress(mixed.dense(shapes, embeddings))
+        table.redress(mixed.dense(shapes, None))
         dressed.append((_error(table, heads), len(dressed), mixed, table.all.dense))
     _, _, chosen, dense = min(dressed, key=lambda found: found[:2])
     table.redress(dense)

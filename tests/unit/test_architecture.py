@@ -30,7 +30,6 @@ LAYERS = (
         "mixture.upstream",
         "mixture.catalogue",
         "mixture.embedding",
-        "mixture.hidden_states",
         "mixture.keys",
         "mixture.batches",
         "mixture.reference",

@@ -13,7 +13,7 @@ from actors.retrieval import RetrievalActor
 from mixture.config import DocumentsConfig
 from mixture.retrieval import tidying, upkeep
 from mixture.retrieval.access import SHARED, Place
-from mixture.retrieval.host import Search, Submission
+from mixture.retrieval.host import IndexUnavailable, Search, Submission
 from mixture.retrieval.library import Library
 from mixture.retrieval.rows import Prepared
 from mixture.retrieval.splitting import Span
@@ -184,3 +184,26 @@ async def test_a_reader_s_version_stays_as_long_as_it_may_need_it(
     assert before in [one.number for one in state.versions] and state.versions[-1].marked == 0
     assert await library.upkeep.ordered(PLACE) is not None
     assert (await state_of(library.store, PLACE)).versions[-1] == state.versions[-1], "done once"
+
+
+async def test_versions_that_go_while_they_are_read_are_read_again_and_not_without_end(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await many(library, 10)
+    tried = 0
+    gone, read = 3, tidying._state
+
+    async def racing(*arguments: object, **how: bool) -> tidying.State:
+        nonlocal tried
+        tried += 1
+        if tried <= gone:
+            raise IndexUnavailable("a version is gone")
+        return await read(*arguments, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tidying, "_state", racing)
+    assert (await state_of(library.store, PLACE)).versions
+    assert tried == 4
+    tried, gone = 0, 100
+    with pytest.raises(IndexUnavailable):
+        await state_of(library.store, PLACE)
+    assert tried == 4

@@ -1,4 +1,4 @@
-"""A language model's inner layers as a router's encoder: a real model, made here, of two layers more than are read."""
+"""A language model's inner layers as a router's encoder: a real model, made here, of which a third is read."""
 
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from tokenizers.pre_tokenizers import Whitespace
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from mixture.config import ConfigError, RouterConfig
-from mixture.hidden_states import FIRST, LAST, HiddenStates, is_language_model
 from mixture.routing import calibrating, make_router
+from mixture.routing.classification import FIRST, LAST
 from mixture.routing.encoders import text_model
+from mixture.routing.hidden_states import HiddenStates, is_language_model
 
 WORDS = ("<unk>", "prove", "that", "the", "sum", "of", "odd", "integers", "is", "even", "write", "a", "poem")
 SIZE, LAYERS = 16, 6
@@ -62,7 +63,7 @@ def test_a_calibration_is_learned_with_it(folder: Path, log) -> None:
     assert isinstance(text_model(str(folder)), HiddenStates)
     calibration = calibrating.calibrate(log, encoder=str(folder))
     assert calibration.encoder == str(folder)
-    assert len(calibration.predictor.features.center) == 2 * SIZE
+    assert len(calibration.predictor.features.embedding_mean) == 2 * SIZE
 
 
 def test_sentences_are_not_compared_by_it(folder: Path) -> None:
@@ -76,7 +77,7 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (package / "__init__.py").write_text("raise RuntimeError('this is not to be imported')")
     (package / "model.Q4.gguf").write_bytes(b"GGUF")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr("mixture.hidden_states.NEEDED", ("no_such_package",))
+    monkeypatch.setattr("mixture.routing.hidden_states.NEEDED", ("no_such_package",))
     with pytest.raises(LookupError, match="'packed_model' is a model in GGUF: install no_such_package"):
         text_model("packed_model")
 
@@ -90,3 +91,6 @@ def test_a_model_made_for_sentences_is_none(tmp_path: Path) -> None:
     assert is_language_model(tmp_path)
     (tmp_path / "config.json").write_text('{"architectures": ["BertModel"]}')
     assert not is_language_model(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"router\.encoder.*config\.json that is no JSON"):
+        make_router(RouterConfig(kind="embedding", encoder=str(tmp_path)))

@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mixture.embedding import BATCH, prepared, worker
+from mixture.routing.classification import looked_at
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FIRST, LAST = 2_000, 500
-"""Characters of a text that are read, from its beginning and from its end."""
 TOKENS = 640
-"""Tokens that are read at most: in scripts of which a character takes several, the last ones of what is left."""
+"""Tokens that are read at most, the last ones: some scripts take several for a character."""
 EMPTY = [0]
 """What is read of a text without a token: most vocabularies begin with a mark of no meaning."""
 PART = 3
@@ -55,7 +54,7 @@ class HiddenStates:
         import numpy as np
 
         model, tokenizer = _loaded(str(self._folder))
-        read = [tokenizer(_shortened(text))["input_ids"][-TOKENS:] or EMPTY for text in texts]
+        read = [tokenizer(looked_at(text))["input_ids"][-TOKENS:] or EMPTY for text in texts]
         order = sorted(range(len(read)), key=lambda place: len(read[place]))
         vectors = np.zeros((len(read), 2 * model.config.hidden_size), dtype=np.float32)
         for start in range(0, len(order), BATCH):
@@ -65,13 +64,17 @@ class HiddenStates:
 
 
 def is_language_model(folder: Path) -> bool:
-    """Whether `folder` holds a causal language model, and not one made for sentences."""
+    """Whether `folder` holds a causal language model, and not one made for sentences. Raises LookupError when what says
+    so is damaged.
+    """
     if (folder / "modules.json").exists():
         return False
     try:
         about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except OSError:
         return _packed(folder) is not None
+    except ValueError:
+        raise LookupError(f"{str(folder)!r} has a config.json that is no JSON") from None
     return any(name.endswith("ForCausalLM") for name in about.get("architectures") or ())
 
 
@@ -79,10 +82,6 @@ def _packed(folder: Path) -> str | None:
     """The name of the GGUF file, where there is one and nothing else that says what the model is."""
     found = [] if (folder / "config.json").exists() else sorted(folder.glob("*.gguf"))
     return found[0].name if found else None
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= FIRST + LAST else f"{text[:FIRST]}\n{text[-LAST:]}"
 
 
 @cache
