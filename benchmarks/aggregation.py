@@ -18,12 +18,12 @@ import numpy as np
 from benchmarks import recordings
 from benchmarks.added_time import added_ms
 from benchmarks.aggregation_log import from_log
-from benchmarks.ceilings import best_ensemble, by_pattern, cascades, votes
+from benchmarks.ceilings import best_ensemble, by_pattern, votes
 from benchmarks.contests import FIVE, NINE, crossed, gap, marginal, ordered, run, show, some, strongest
-from benchmarks.ensembles import Played, interval, mean_cost, oracle, polls, single
-from benchmarks.ladders import MARGIN, MOST, climbed, parity, parity_interval, share_at_parity
-from benchmarks.recordings import completed
+from benchmarks.ensembles import Played, interval, oracle, polls, single
+from benchmarks.ladders import climbed
 from benchmarks.reporting import finish, need, options, progress, table
+from benchmarks.shares import shares
 from mixture.aggregation.learning import from_answers
 from mixture.aggregation.majority import Majority
 from mixture.routing.outcomes import LogError, Outcomes
@@ -78,15 +78,16 @@ def math(folder: Path, size: int | None) -> dict[str, Any]:
         ahead: ordered(recording, names, most, lead=lead),
     }
     progress("MATH level 5: cascades")
+    best, plain = names[0], "majority of 5"
     climbs = climbed(recording.among(names))
     for margin, played in climbs.items():
         found[f"cascade by confidence, margin {margin:.0%}"] = played
-    best, plain = names[0], "majority of 5"
     show(f"MATH level 5, {len(recording)} questions; best single without o1: {best}", found, best, plain)
-    weighted, cascade = found["weighted of 5, labels of other folds"], climbs[MARGIN]
-    share = share_at_parity(climbs.values(), found[best])
+    weighted = found["weighted of 5, labels of other folds"]
     progress("MATH level 5: what these answers do not hold")
-    limits = math_limits(recording, names, found[best])
+    limits = math_limits(recording, names)
+    dear = some(recordings.zeroeval(folder, "math-l5", recordings.BY_SIZE), size)
+    dearness = shares({"": (recording, climbs), "_by_size": (dear, climbed(dear.among(names)))}, names)
     return {
         **vote_of_five(found[ahead], found[plain]),
         "mathl5_vote5_lead": lead,
@@ -98,13 +99,7 @@ def math(folder: Path, size: int | None) -> dict[str, Any]:
         "mathl5_selection5": round(found["selection of 5 without a judge"].accuracy, 4),
         "mathl5_best_single": {"name": best, "accuracy": round(found[best].accuracy, 4)},
         "mathl5_oracle5": round(oracle(recording, five), 4),
-        "mathl5_cascade_cost_share": None if share is None else round(share, 4),
-        "mathl5_cascade_cost_share_interval": parity_interval(list(climbs.values()), found[best]),
-        "mathl5_cascade_chosen": {
-            "accuracy": round(cascade.accuracy, 4),
-            "over_best_single": interval(cascade.right - found[best].right),
-            "cost_share": round(mean_cost(cascade) / mean_cost(found[best]), 4),
-        },
+        **dearness,
         "mathl5_ece": round(gap(weighted), 4),
         "marginal": marginal(recording, five),
         **limits,
@@ -125,31 +120,14 @@ def vote_of_five(ahead: Played, fixed: Played) -> dict[str, Any]:
     }
 
 
-def math_limits(recording: Outcomes, names: Sequence[str], best: Played) -> dict[str, Any]:
-    """What not even rules chosen in hindsight get from five calls, or at a part of the cost of `best`."""
+def math_limits(recording: Outcomes, names: Sequence[str]) -> dict[str, Any]:
+    """What not even rules chosen in hindsight get from five calls."""
     few = names[:SHOWN]
     five = best_ensemble(votes(polls(recording, few), few, recording.among(few).costs), FIVE)
-    priced = {name: mean_cost(single(recording, name)) for name in names}
-    cheap = [name for name in names if priced[name] <= mean_cost(best)][: MOST + 2]
-    costs = completed(recording.among(cheap).costs)
-    share = parity(cascades(votes(polls(recording, cheap), cheap, costs), mean_cost(best)), best.accuracy)
-    table(
-        "In hindsight, chosen on the very questions",
-        ("", "found", "95%"),
-        [
-            (
-                f"best majority of {FIVE} of {len(few)} models",
-                f"{five.mean():.2%}",
-                "{:.1%} .. {:.1%}".format(*interval(five)),
-            ),
-            ("cheapest cascade as often right as the best single", f"{share or 1.0:.0%} of its cost", ""),
-        ],
-    )
-    return {
-        "mathl5_hindsight_five": round(float(five.mean()), 4),
-        "mathl5_hindsight_five_interval": interval(five),
-        "mathl5_hindsight_cost_share": None if share is None else round(share, 4),
-    }
+    low, high = interval(five)
+    row = f"best majority of {FIVE} of {len(few)} models", f"{five.mean():.2%}", f"{low:.1%} .. {high:.1%}"
+    table("In hindsight, chosen on the very questions", ("", "accuracy", "95%"), [row])
+    return {"mathl5_hindsight_five": round(float(five.mean()), 4), "mathl5_hindsight_five_interval": (low, high)}
 
 
 def mmlupro(folder: Path, size: int | None) -> dict[str, Any]:

@@ -20,9 +20,15 @@ Price = Sequence[float]
 """US dollars per million tokens, input and output."""
 
 
-def zeroeval(folder: Path, task: str) -> Outcomes:
-    """ZeroEval's answers to `gsm` or `math-l5`, with its own verdicts. Costs where `prices_mathl5.yaml` has a price."""
-    prices = _prices("prices_mathl5.yaml")
+BY_SIZE = "prices_mathl5_by_size.yaml"
+"""What open weights cost at a dearer host."""
+
+
+def zeroeval(folder: Path, task: str, other: str | None = None) -> Outcomes:
+    """ZeroEval's answers to `gsm` or `math-l5`, with its own verdicts. Costs where `prices_mathl5.yaml` has a price;
+    those of the file `other` take their place.
+    """
+    prices = {**_prices("prices_mathl5.yaml"), **(_prices(other) if other else {})}
     items = pq.read_table(folder / "zeroeval_items.parquet", filters=[("task", "=", task)]).to_pylist()
     questions = {item["id"]: item["question"] for item in items}
     judged = pq.read_table(folder / "zeroeval_answers.parquet", filters=[("task", "=", task)]).to_pylist()

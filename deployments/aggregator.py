@@ -30,3 +30,7 @@ class HostedAggregator:
     ) -> Verdict:
         """See `mixture.types.Aggregator`."""
         return await self._aggregator.aggregate(query, proposals, weights, writer, pending=pending)
+
+    async def supports(self, query: Query, proposals: Sequence[Completion]) -> Sequence[float | None]:
+        """See `mixture.types.Aggregator`."""
+        return await self._aggregator.supports(query, proposals)

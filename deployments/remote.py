@@ -221,6 +221,7 @@ class RemoteAggregator:
 
     def __init__(self, handle: Handle) -> None:
         self._call = handle.options(method_name="aggregate")
+        self._supports = handle.options(method_name="supports")
 
     async def aggregate(
         self,
@@ -235,6 +236,12 @@ class RemoteAggregator:
         call = self._call.remote(query, proposals, weights, writer, pending=pending)
         verdict: Verdict = await called("aggregator", call, within=HANGING)
         return verdict
+
+    async def supports(self, query: Query, proposals: Sequence[Completion]) -> Sequence[float | None]:
+        """See `mixture.types.Aggregator`."""
+        call = self._supports.remote(query, proposals)
+        found: Sequence[float | None] = await called("aggregator", call, within=HANGING)
+        return found
 
 
 class RemoteFeedback:

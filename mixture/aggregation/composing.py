@@ -33,6 +33,10 @@ class Composing:
             return await self._votes.aggregate(query, proposals, weights, pending=pending)
         return composed(query, proposals, writer)
 
+    async def supports(self, query: Query, proposals: Sequence[Completion]) -> Sequence[float | None]:
+        """See `mixture.types.Aggregator`."""
+        return await self._votes.supports(query, proposals)
+
     async def close(self) -> None:
         """Let go of what the vote started."""
         await self._votes.close()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from mixture.aggregation.agreement import countable, mean_similarity
+from mixture.aggregation.agreement import countable, mean_similarity, supports
 from mixture.aggregation.ballots import ballots, forms
 from mixture.aggregation.equality import Arbiter
 from mixture.aggregation.json_votes import field_by_field, wants_json
@@ -55,8 +55,7 @@ class Majority:
         self, query: Query, proposals: Sequence[Completion], weights: Weights = None, *, pending: Sequence[str] = ()
     ) -> Verdict:
         """The proposal chosen, how many say the same, and how likely it is right."""
-        if self._arbiter is not None and len(proposals) > 1:
-            await self._arbiter.settle(forms(query, proposals))
+        await self._settle(query, proposals)
         found = ballots(query, proposals)
         if not countable(found):
             return await self._compared(proposals)
@@ -68,6 +67,16 @@ class Majority:
             verdict = field_by_field(query, proposals, found, verdict, self._counting(votes, domain, weights))
         made = _of_several(verdict, proposals)
         return replace(verdict, decided=not (made and pending) and self._decided(votes, pending, domain, weights))
+
+    async def supports(self, query: Query, proposals: Sequence[Completion]) -> Sequence[float | None]:
+        """See `mixture.types.Aggregator`; long texts are compared by their words."""
+        await self._settle(query, proposals)
+        return supports(query, proposals)
+
+    async def _settle(self, query: Query, proposals: Sequence[Completion]) -> None:
+        """Have it found out which of the answers are equal, where their values can't tell."""
+        if self._arbiter is not None and len(proposals) > 1:
+            await self._arbiter.settle(forms(query, proposals))
 
     async def close(self) -> None:
         """Let go of what was started to compare answers."""

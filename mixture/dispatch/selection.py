@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mixture.aggregation.agreement import supports
 from mixture.aggregation.exhibits import order_of
 from mixture.aggregation.judging import LETTERS, POINTS, Judgement, judging, read
 from mixture.dispatch.casting import impartial
@@ -14,6 +13,7 @@ from mixture.dispatch.outcomes import reason
 from mixture.dispatch.proposals import Proposals
 from mixture.dispatch.routes import cascaded
 from mixture.dispatch.spare import first_to_play
+from mixture.dispatch.verdicts import support
 from mixture.dispatch.writing import writers
 from mixture.errors import ExpertUnavailable, MixtureError
 from mixture.prompts import JUDGE_MEND
@@ -43,7 +43,8 @@ async def scores(
     router predicts of who proposed it, as far as there is any.
     """
     found = []
-    for completion, share in zip(completions, supports(query, completions), strict=True):
+    shares = await support(query, completions, panel)
+    for completion, share in zip(completions, shares, strict=True):
         own = await panel.scorer.score(query, completion)
         parts, why = [(1.0, own)], [f"by itself {own:.2f}"]
         why.append("nothing to compare it with" if share is None else f"agreement {share:.2f}")

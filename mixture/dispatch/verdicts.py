@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from mixture.aggregation.agreement import supports
 from mixture.aggregation.composing import Composing
 from mixture.aggregation.majority import Majority
 from mixture.dispatch.outcomes import reason
@@ -32,6 +33,16 @@ async def decided(
         lacking = f"the aggregator did not answer ({reason(error)}), plain votes took its place"
         said = [lacking] if writer is None else []
         return replace(verdict, degraded="; ".join([*said, *filter(None, [verdict.degraded])]) or None)
+
+
+async def support(query: Query, proposals: Sequence[Completion], panel: Panel) -> Sequence[float | None]:
+    """For each of `proposals` how far the others agree with it; where the aggregator is gone, as far as can be told
+    here.
+    """
+    try:
+        return await panel.aggregator.supports(query, proposals)
+    except MixtureError:
+        return supports(query, proposals)
 
 
 async def written_by(

@@ -83,6 +83,10 @@ class Aggregator(Protocol):
         """
         ...
 
+    async def supports(self, query: Query, proposals: Sequence[Completion]) -> Sequence[float | None]:
+        """For each of `proposals` how far the others agree with it, in 0..1. None for all when there is only one."""
+        ...
+
 
 class Scorer(Protocol):
     """Judges a single proposal."""

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from mixture.aggregation import equality, make_aggregator
+from mixture.aggregation.composing import Composing
 from mixture.aggregation.equality import Arbiter
 from mixture.aggregation.majority import Majority
 from mixture.aggregation.normalisation import normalised
@@ -106,6 +107,16 @@ def test_the_same(verdicts, pair):
 @pytest.mark.parametrize("pair", DIFFERENT, ids=str)
 def test_not_the_same(verdicts, pair):
     assert not verdicts[pair]
+
+
+async def test_support_is_counted_by_what_was_found():
+    aggregator = Composing(Majority(arbiter=Arbiter(Bounds(seconds=20, processes=1))))
+    try:
+        assert await aggregator.supports(QUERY, said("355/113", r"\pi", "pi")) == [0.0, 0.5, 0.5]
+    finally:
+        await aggregator.close()
+    equality._facts.clear()
+    assert await Majority().supports(QUERY, said("355/113", r"\pi", "pi")) == [1.0, 1.0, 1.0]
 
 
 def test_a_vote_is_counted_by_what_was_found():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mixture.errors import NoAnswer
+from mixture.errors import NoAnswer, Overloaded
 from mixture.providers.scripted import scripted
 from mixture.types import Message, Price, Query, Quorum, Tool
 
@@ -32,6 +32,22 @@ async def test_agreement_decides_between_answers_that_look_the_same(run):
     assert done.completion.text == "It is 24."
     assert done.completion.agreement == 0.5
     assert done.completion.quorum == Quorum(3, 3, 2)
+
+
+async def test_agreement_is_the_aggregators_and_counted_here_where_that_is_gone(run):
+    class Partial:
+        gone = False
+
+        async def supports(self, query, proposals):
+            if self.gone:
+                raise Overloaded("the aggregator is not available at the moment")
+            return [1.0, 0.0, 0.0]
+
+    experts = (scripted("a", "It is 12."), scripted("b", "It is 24."), scripted("c", "It is 24."))
+    asked, parts = "How many legs do 3 spiders have?", {"aggregator": Partial()}
+    assert (await run("best_of_n", *experts, asked=asked, parts=parts)).completion.text == "It is 12."
+    parts["aggregator"].gone = True
+    assert (await run("best_of_n", *experts, asked=asked, parts=parts)).completion.text == "It is 24."
 
 
 async def test_the_scorer_can_be_replaced(run):
