@@ -3,19 +3,20 @@
 A vector has a sparse part (hashed words and characters, each weighted by inverse document frequency and brought to
 length one) and a dense part: the standardised shape, and random Fourier features of it, which let a linear model bend
 (Rahimi and Recht 2007). A heavier encoder's embedding may be added to the dense part: standardised, and bent in the
-same way by orthogonal frequencies (Yu et al. 2016, arXiv 1610.09072).
+same way (see `bending`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from mixture.routing.bending import Signs, bent, drawn, fits, waves
 from mixture.routing.encoder import BUCKETS, Encoding
 from mixture.routing.shape import BENT_SIZE, LENGTH, SHAPE_SIZE
 
@@ -23,18 +24,13 @@ Floats = npt.NDArray[np.float32]
 
 FREQUENCIES = 192
 """Random frequencies of the shape's bend: twice as many features."""
-EMBEDDING_FREQUENCIES = 512
-"""The same for an embedding."""
-GAMMA = 0.25
-"""The kernel that they stand for is exp(-GAMMA d^2), d^2 being the mean square of the differences in spreads."""
 HALF = 0.5**0.5
 """The length of each of the two sparse blocks, words and characters: together they have length one."""
 CLIP = 4.0
 """Standard deviations beyond which a shape counts as no stranger."""
 FLOOR = 0.25
 """The least spread of a shape's number when strangeness is measured: what never varied may not vary much."""
-EMBEDDING = ("embedding_mean", "embedding_spread", "embedding_frequencies")
-STORED = ("rarity", "mean", "spread", "frequencies", "limits", *EMBEDDING)
+STORED = ("rarity", "mean", "spread", "frequencies", "limits", "embedding_mean", "embedding_spread")
 """The fields that are stored as they are."""
 ORDINARY = 0.995
 """A request is strange when its shape, or its share of unknown buckets, lies beyond this quantile of the log's own; and
@@ -78,7 +74,7 @@ class Features:
     scales: Scales
     embedding_mean: Floats
     embedding_spread: Floats
-    embedding_frequencies: Floats
+    embedding_signs: Signs
 
     @classmethod
     def fit(
@@ -103,16 +99,16 @@ class Features:
         shapes = np.array([encoding.shape for encoding in encodings], dtype=np.float64)
         spread = shapes.std(0)
         active = max(1, int((spread[:BENT_SIZE] > 1e-6).sum()))
-        drawn = np.random.Generator(np.random.PCG64(7)).standard_normal((BENT_SIZE, FREQUENCIES))
+        normal = np.random.Generator(np.random.PCG64(7)).standard_normal((BENT_SIZE, FREQUENCIES))
         fitted = cls(
             position=position,
             rarity=rarity.astype(np.float32),
             mean=shapes.mean(0).astype(np.float32),
             spread=np.where(spread > 1e-6, spread, np.inf).astype(np.float32),
-            frequencies=(drawn * np.sqrt(2 / active)).astype(np.float32),
+            frequencies=(normal * np.sqrt(2 / active)).astype(np.float32),
             limits=np.full(3, np.inf, dtype=np.float32),
             scales=scales,
-            **_varied(embeddings),
+            **_varied(np.empty((1, 0), dtype=np.float32) if embeddings is None else embeddings),
         )
         by_others = np.where(counts > least, position, -1)[BUCKETS:]
         given = [None] * len(encodings) if embeddings is None else embeddings
@@ -180,9 +176,9 @@ class Features:
         """The dense part for one shape, or for many at once (rows x `SHAPE_SIZE`)."""
         line = np.minimum(np.maximum((shape - self.mean) / self.spread, -CLIP), CLIP)
         angles = line[..., :BENT_SIZE] @ self.frequencies
-        parts = [line * (self.scales.line / SHAPE_SIZE) ** 0.5, _bent(angles, self.scales.bend)]
+        parts = [line * (self.scales.line / SHAPE_SIZE) ** 0.5, waves(angles, self.scales.bend)]
         if embedding is not None:
-            parts.append(_bent(self._standardised(embedding) @ self.embedding_frequencies, self.scales.embedding))
+            parts.append(bent(self._standardised(embedding), self.embedding_signs, self.scales.embedding))
         return np.concatenate(parts, axis=-1).astype(np.float32, copy=False)
 
     def _standardised(self, embedding: Floats) -> Floats:
@@ -193,9 +189,9 @@ class Features:
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """What has to be stored to have these features again."""
-        return {"buckets": np.flatnonzero(self.position >= 0).astype(np.int32)} | {
-            name: getattr(self, name) for name in STORED
-        }
+        buckets = np.flatnonzero(self.position >= 0).astype(np.int32)
+        kept = {name: getattr(self, name) for name in STORED}
+        return {"buckets": buckets, "embedding_signs": self.embedding_signs, **kept}
 
     @classmethod
     def restore(cls, arrays: Mapping[str, npt.NDArray[np.generic]], scales: Scales) -> Features:
@@ -203,15 +199,16 @@ class Features:
         buckets = arrays["buckets"].astype(np.int64)
         kept = {name: arrays[name].astype(np.float32) for name in STORED}
         size = len(kept["embedding_mean"])
-        embedded = (size, size, (size, EMBEDDING_FREQUENCIES))
-        sizes = (len(buckets), SHAPE_SIZE, SHAPE_SIZE, (BENT_SIZE, FREQUENCIES), 3, *embedded)
-        if tuple(kept[name].shape for name in STORED) != tuple(np.broadcast_shapes(size) for size in sizes):
+        sizes = (len(buckets), SHAPE_SIZE, SHAPE_SIZE, (BENT_SIZE, FREQUENCIES), 3, size, size)
+        shapes = tuple(kept[name].shape for name in STORED)
+        if shapes != tuple(np.broadcast_shapes(size) for size in sizes) or not fits(arrays["embedding_signs"], size):
             raise ValueError("the stored features have other sizes than this version's")
         if len(buckets) and not (buckets.min() >= 0 and buckets.max() < 2 * BUCKETS):
             raise ValueError("the stored features name buckets that don't exist")
         position = np.full(2 * BUCKETS, -1, dtype=np.int32)
         position[buckets] = np.arange(len(buckets), dtype=np.int32)
-        return cls(position=position, scales=scales, **kept)
+        signs = arrays["embedding_signs"].astype(np.int8)
+        return cls(position=position, scales=scales, embedding_signs=signs, **kept)
 
 
 def _unknown(places: npt.NDArray[np.int32]) -> float:
@@ -219,30 +216,13 @@ def _unknown(places: npt.NDArray[np.int32]) -> float:
     return np.count_nonzero(places < 0) / len(places) if len(places) else 1.0
 
 
-def _varied(embeddings: Floats | None) -> dict[str, Floats]:
-    """What is learned about `embeddings`: the mean and the spread of each number, and the frequencies. A number that
-    never varied counts for nothing.
+def _varied(embeddings: Floats) -> dict[str, npt.NDArray[Any]]:
+    """What is learned about `embeddings` (prompts x size): the mean and the spread of each number, and the signs that
+    bend them. A number that never varied counts for nothing.
     """
-    given = np.empty((1, 0), dtype=np.float32) if embeddings is None else embeddings
-    spread = given.std(0, dtype=np.float64)
-    spread = np.where(spread > 1e-6, spread, np.inf).astype(np.float32)
-    mean = given.mean(0, dtype=np.float64).astype(np.float32)
-    return dict(zip(EMBEDDING, (mean, spread, _orthogonal(len(mean))), strict=True))
-
-
-@cache
-def _orthogonal(size: int) -> Floats:
-    """Frequencies (size x EMBEDDING_FREQUENCIES) as of a normal distribution, orthogonal in groups of `size`."""
-    drawn = np.random.Generator(np.random.PCG64(11))
-    found = np.empty((size, EMBEDDING_FREQUENCIES))
-    for start in range(0, EMBEDDING_FREQUENCIES if size else 0, max(1, size)):
-        part = found[:, start : start + size]
-        part[:] = np.linalg.qr(drawn.standard_normal((size, size)))[0][:, : part.shape[1]]
-    lengths = np.sqrt(drawn.chisquare(max(1, size), EMBEDDING_FREQUENCIES) * 2 * GAMMA / max(1, size))
-    return (found * lengths).astype(np.float32)
-
-
-def _bent(angles: Floats, weight: float) -> Floats:
-    """Random Fourier features of squared length `weight`."""
-    waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=-1)
-    return np.asarray(waves * np.float32((weight / angles.shape[-1]) ** 0.5))
+    spread = embeddings.std(0, dtype=np.float64)
+    return {
+        "embedding_mean": embeddings.mean(0, dtype=np.float64).astype(np.float32),
+        "embedding_spread": np.where(spread > 1e-6, spread, np.inf).astype(np.float32),
+        "embedding_signs": drawn(embeddings.shape[1]),
+    }

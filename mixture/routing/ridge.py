@@ -42,11 +42,16 @@ class Design:
 
     def times(self, weights: Weights) -> Doubles:
         """The rows times `weights`."""
-        return np.asarray(self.sparse @ weights.sparse + self.dense @ weights.dense, dtype=np.float64)
+        return np.asarray(self.sparse @ weights.sparse + self._single(self.dense, weights.dense), dtype=np.float64)
 
     def transposed(self, rows: Doubles) -> Weights:
         """The transposed features times `rows`."""
-        return Weights(np.asarray(self.sparse.T @ rows), self.dense.T @ rows)
+        return Weights(np.asarray(self.sparse.T @ rows), self._single(self.dense.T, rows))
+
+    @staticmethod
+    def _single(dense: npt.NDArray[np.float32], other: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+        """Their product in single precision: in double a copy of all of `dense` would be made for it."""
+        return np.asarray(dense @ other.astype(np.float32))
 
     def gram(self) -> Doubles:
         """The products of each row with each other row."""

@@ -18,7 +18,7 @@ from mixture.routing.features import Features, Scales
 from mixture.routing.predictor import Predictor, Record, Topics
 from mixture.writing import write_whole
 
-VERSION = 3
+VERSION = 4
 """The format's version. It changes when a stored predictor would be read with another meaning, encoder included."""
 _WEIGHTS = ("sparse", "dense", "base", "effort")
 _HELD = ("held_predicted", "held_scores")

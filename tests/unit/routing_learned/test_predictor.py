@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from mixture.routing import fitting, storage
+from mixture.routing.bending import FREQUENCIES
 from mixture.routing.calibration import Calibration, Held, nothing_held
 from mixture.routing.encoder import encode
-from mixture.routing.features import EMBEDDING_FREQUENCIES, Features
+from mixture.routing.features import Features
 from mixture.routing.fitting import HARDER, fit
 from mixture.routing.objective import Aim, Candidate, choose
 from mixture.routing.outcomes import make
@@ -103,7 +104,7 @@ def test_a_new_expert_starts_from_its_price():
 def test_a_heavier_encoder_can_be_added(log):
     embeddings = np.array([[1.0, 0.0] if name == "poem" else [0.0, 1.0] for name in log.domains], dtype=np.float32)
     predictor = fit(log, embeddings)
-    assert len(predictor.dense) == len(fit(log).dense) + 2 * EMBEDDING_FREQUENCIES
+    assert len(predictor.dense) == len(fit(log).dense) + 2 * FREQUENCIES
     with pytest.raises(ValueError, match="encoder"):
         predictor.qualities(POEM)
     with pytest.raises(ValueError, match="encoder"):
