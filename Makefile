@@ -48,7 +48,7 @@ test-cluster: $(STAMP) ## Run the tests with several machines (network namespace
 lint: $(STAMP) ## Ruff, its formatter, and strict types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy mixture actors deployments commands
+	$(BIN)/mypy mixture actors deployments commands benchmarks
 
 format: $(STAMP) ## Put the code into form
 	$(BIN)/ruff check --fix .

@@ -65,9 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     progress("encoding RouteLLM's prompts")
     mmlu, gsm8k = (recorded.routellm(chosen.data, name) for name in ("mmlu", "gsm8k"))
     tuned = QUICK_TUNED if chosen.quick else TUNED_ROWS
-    prompts = [Prompts(sample(mmlu, 2_000) if chosen.quick else mmlu, tuned), Prompts(gsm8k, tuned)]
-    result = two_models(*prompts, chosen.quick)
-    result |= quality_floor(prompts[0], chosen.quick)
+    prompts = Prompts(sample(mmlu, 2_000) if chosen.quick else mmlu, tuned)
+    result = two_models(prompts, Prompts(gsm8k, tuned), chosen.quick)
+    result |= quality_floor(prompts, chosen.quick)
     result |= many_models(chosen.data, chosen.quick)
     result |= many_floor(chosen.data, chosen.quick)
     result |= domains(chosen.data, chosen.quick)

@@ -96,8 +96,8 @@ def two_models(mmlu: Prompts, gsm8k: Prompts, quick: bool) -> dict[str, Any]:
     result: dict[str, Any] = {}
     rows = _regimes(mmlu, gsm8k, ROUTERS, result, quick)
     if not quick:
-        heavy = [prompts.beside(smollm2(prompts.log.prompts)) for prompts in (mmlu, gsm8k)]
-        rows += _regimes(*heavy, {"smollm2": ours}, result, quick)
+        heavy, other = (prompts.beside(smollm2(prompts.log.prompts)) for prompts in (mmlu, gsm8k))
+        rows += _regimes(heavy, other, {"smollm2": ours}, result, quick)
     table("Two models: APGR (random 0.5), CPT in % of strong calls", _COLUMNS, rows)
     table("Published APGR", ("router", "MMLU", "", "GSM8K"), [(name, *row) for name, row in PUBLISHED.items()])
     return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -111,14 +112,10 @@ def differing(folder: Path, data: Path, task: str) -> dict[str, int]:
     """For each single model, how many of our grades are not ZeroEval's."""
     from mixture.evaluation.results import load
 
-    found, verdicts = load(folder / task), recorded(data, task)
-    return {
-        name: sum(
-            bool(score) != verdicts.get((name, item), False)
-            for item, score in zip(found.items, found.scores[:, found.column(name)], strict=True)
-        )
-        for name in PANEL[task]
-    }
+    rows = load(folder / task).rows().to_table(columns=["arm", "item", "score"]).to_pylist()
+    verdicts = recorded(data, task)
+    differ = Counter(row["arm"] for row in rows if bool(row["score"]) != verdicts.get((row["arm"], row["item"]), False))
+    return {name: differ[name] for name in PANEL[task]}
 
 
 def show(task: str, found: Mapping[str, Any], differ: Mapping[str, int]) -> dict[str, Any]:
