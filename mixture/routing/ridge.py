@@ -16,6 +16,10 @@ PENALTIES: tuple[float, ...] = (1.5, 3.0, 6.0, 12.0, 25.0, 50.0, 100.0, 200.0)
 """Noise over signal, tried from the most trusting to the most cautious."""
 DIRECT = 3_000
 """Rows up to which a system is solved directly."""
+ROUNDS, STEPS = 8, 200
+"""How often, and with how many steps at most, conjugate gradients are begun."""
+SINGLE = 1e-2
+"""The part of a residual below which single precision is not to be trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +46,18 @@ class Design:
 
     def times(self, weights: Weights) -> Doubles:
         """The rows times `weights`."""
-        return np.asarray(self.sparse @ weights.sparse + self._single(self.dense, weights.dense), dtype=np.float64)
+        return np.asarray(self.sparse @ weights.sparse + self.dense @ weights.dense, dtype=np.float64)
 
     def transposed(self, rows: Doubles) -> Weights:
         """The transposed features times `rows`."""
-        return Weights(np.asarray(self.sparse.T @ rows), self._single(self.dense.T, rows))
+        return Weights(np.asarray(self.sparse.T @ rows), self.dense.T @ rows)
 
-    @staticmethod
-    def _single(dense: npt.NDArray[np.float32], other: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
-        """Their product in single precision: in double a copy of all of `dense` would be made for it."""
-        return np.asarray(dense @ other.astype(np.float32))
+    def image(self, rows: Doubles) -> Doubles:
+        """The Gram matrix times `rows`, in single precision where rows are dense: in double a copy of all of them would
+        be made for it.
+        """
+        dense = self.dense @ (self.dense.T @ rows.astype(np.float32))
+        return np.asarray(self.sparse @ (self.sparse.T @ rows) + dense, dtype=np.float64)
 
     def gram(self) -> Doubles:
         """The products of each row with each other row."""
@@ -107,20 +113,35 @@ def solve(design: Design, targets: Doubles, penalty: float, tolerance: float = 1
         system = design.gram()
         system[np.diag_indices_from(system)] += penalty
         return design.transposed(np.asarray(np.linalg.solve(system, targets), dtype=np.float64))
-    return design.transposed(_conjugate(design, targets, penalty, tolerance))
+    return design.transposed(_refined(design, targets, penalty, tolerance))
 
 
-def _conjugate(design: Design, targets: Doubles, penalty: float, tolerance: float, steps: int = 60) -> Doubles:
-    """Solve (gram + penalty) x = targets without ever forming the Gram matrix."""
+def _refined(design: Design, targets: Doubles, penalty: float, tolerance: float) -> Doubles:
+    """The solution of (gram + penalty) x = targets: what single precision leaves undone is done in further rounds."""
+    goal = tolerance * _longest(targets)
+    solution, left = np.zeros_like(targets), targets
+    for _ in range(ROUNDS):
+        solution = solution + _conjugate(design, left, penalty, max(goal, SINGLE * _longest(left)))
+        left = targets - design.times(design.transposed(solution)) - penalty * solution
+        if _longest(left) <= goal:
+            break
+    return solution
+
+
+def _longest(columns: Doubles) -> float:
+    return float(np.sqrt((columns**2).sum(0).max()))
+
+
+def _conjugate(design: Design, targets: Doubles, penalty: float, goal: float) -> Doubles:
+    """The same without ever forming the Gram matrix, and by its own account with a residual no longer than `goal`."""
     solution = np.zeros_like(targets)
     residual = targets.copy()
     direction = residual.copy()
     size = (residual**2).sum(0)
-    goal = float(size.max()) * tolerance**2
-    for _ in range(steps):
-        if size.max() <= goal:
+    for _ in range(STEPS):
+        if size.max() <= goal**2:
             break
-        image = design.times(design.transposed(direction)) + penalty * direction
+        image = design.image(direction) + penalty * direction
         step = size / np.maximum((direction * image).sum(0), 1e-12)
         solution += step * direction
         residual -= step * image
