@@ -18,8 +18,8 @@ DIRECT = 3_000
 """Rows up to which a system is solved directly."""
 ROUNDS, STEPS = 8, 200
 """How often, and with how many steps at most, conjugate gradients are begun."""
-SINGLE = 1e-2
-"""The part of a residual below which single precision is not to be trusted."""
+SINGLE = 1e-3
+"""The part of a residual that single precision is tried down to, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,12 @@ class Design:
         """The transposed features times `rows`."""
         return Weights(np.asarray(self.sparse.T @ rows), self.dense.T @ rows)
 
-    def image(self, rows: Doubles) -> Doubles:
-        """The Gram matrix times `rows`, in single precision where rows are dense: in double a copy of all of them would
-        be made for it.
+    def image(self, rows: Doubles, single: bool = False) -> Doubles:
+        """The Gram matrix times `rows`. In double precision a copy of the whole dense block is made for it, `single`
+        spares that.
         """
+        if not single:
+            return self.times(self.transposed(rows))
         dense = self.dense @ (self.dense.T @ rows.astype(np.float32))
         return np.asarray(self.sparse @ (self.sparse.T @ rows) + dense, dtype=np.float64)
 
@@ -117,12 +119,17 @@ def solve(design: Design, targets: Doubles, penalty: float, tolerance: float = 1
 
 
 def _refined(design: Design, targets: Doubles, penalty: float, tolerance: float) -> Doubles:
-    """The solution of (gram + penalty) x = targets: what single precision leaves undone is done in further rounds."""
+    """The solution of (gram + penalty) x = targets: what single precision leaves undone is done in further rounds, in
+    double precision from the round on after one that hardly helped.
+    """
     goal = tolerance * _longest(targets)
-    solution, left = np.zeros_like(targets), targets
+    solution, left, single = np.zeros_like(targets), targets, True
     for _ in range(ROUNDS):
-        solution = solution + _conjugate(design, left, penalty, max(goal, SINGLE * _longest(left)))
-        left = targets - design.times(design.transposed(solution)) - penalty * solution
+        more = _conjugate(design, left, penalty, max(0.8 * goal, SINGLE * _longest(left)), single)
+        after = left - design.image(more) - penalty * more
+        single = single and 2 * _longest(after) < _longest(left)
+        if _longest(after) < _longest(left):
+            solution, left = solution + more, after
         if _longest(left) <= goal:
             break
     return solution
@@ -132,7 +139,7 @@ def _longest(columns: Doubles) -> float:
     return float(np.sqrt((columns**2).sum(0).max()))
 
 
-def _conjugate(design: Design, targets: Doubles, penalty: float, goal: float) -> Doubles:
+def _conjugate(design: Design, targets: Doubles, penalty: float, goal: float, single: bool) -> Doubles:
     """The same without ever forming the Gram matrix, and by its own account with a residual no longer than `goal`."""
     solution = np.zeros_like(targets)
     residual = targets.copy()
@@ -141,7 +148,7 @@ def _conjugate(design: Design, targets: Doubles, penalty: float, goal: float) ->
     for _ in range(STEPS):
         if size.max() <= goal**2:
             break
-        image = design.image(direction) + penalty * direction
+        image = design.image(direction, single) + penalty * direction
         step = size / np.maximum((direction * image).sum(0), 1e-12)
         solution += step * direction
         residual -= step * image

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from scipy import sparse
 
 from mixture.routing import ridge
@@ -26,6 +27,22 @@ def test_conjugate_gradients_find_the_direct_solution(monkeypatch):
     direct = rows.times(ridge.solve(rows, targets, 3.0))
     monkeypatch.setattr(ridge, "DIRECT", 10)
     assert np.abs(rows.times(ridge.solve(rows, targets, 3.0)) - direct).max() < 1e-2
+
+
+@pytest.mark.parametrize("penalty", [1e-2, 1.0, 100.0])
+def test_what_single_precision_leaves_undone_is_done(monkeypatch, penalty):
+    rng = np.random.default_rng(5)
+    dense = (1 + 0.03 * rng.standard_normal((2_000, 60))).astype(np.float32)
+    rows = ridge.Design(sparse.csr_matrix((2_000, 1), dtype=np.float32), dense)
+    targets = rng.standard_normal((2_000, 2))
+
+    def left():
+        duals = ridge._refined(rows, targets, penalty, 1e-3)
+        return ridge._longest(targets - rows.image(duals) - penalty * duals) / ridge._longest(targets)
+
+    assert left() <= 1e-3
+    monkeypatch.setattr(ridge, "ROUNDS", 1)
+    assert penalty > 0.1 or left() > 1e-3
 
 
 def test_more_noise_asks_for_more_penalty():
