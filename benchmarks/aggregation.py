@@ -86,7 +86,7 @@ def math(folder: Path, size: int | None) -> dict[str, Any]:
     weighted = found["weighted of 5, labels of other folds"]
     progress("MATH level 5: what these answers do not hold")
     limits = math_limits(recording, names)
-    dear = some(recordings.zeroeval(folder, "math-l5", recordings.BY_SIZE), size)
+    dear = recordings.repriced(recording)
     dearness = shares({"": (recording, climbs), "_by_size": (dear, climbed(dear.among(names)))}, names)
     return {
         **vote_of_five(found[ahead], found[plain]),

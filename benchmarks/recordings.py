@@ -24,11 +24,9 @@ BY_SIZE = "prices_mathl5_by_size.yaml"
 """What open weights cost at a dearer host."""
 
 
-def zeroeval(folder: Path, task: str, other: str | None = None) -> Outcomes:
-    """ZeroEval's answers to `gsm` or `math-l5`, with its own verdicts. Costs where `prices_mathl5.yaml` has a price;
-    those of the file `other` take their place.
-    """
-    prices = {**_prices("prices_mathl5.yaml"), **(_prices(other) if other else {})}
+def zeroeval(folder: Path, task: str) -> Outcomes:
+    """ZeroEval's answers to `gsm` or `math-l5`, with its own verdicts. Costs where `prices_mathl5.yaml` has a price."""
+    prices = _prices("prices_mathl5.yaml")
     items = pq.read_table(folder / "zeroeval_items.parquet", filters=[("task", "=", task)]).to_pylist()
     questions = {item["id"]: item["question"] for item in items}
     judged = pq.read_table(folder / "zeroeval_answers.parquet", filters=[("task", "=", task)]).to_pylist()
@@ -41,6 +39,20 @@ def zeroeval(folder: Path, task: str, other: str | None = None) -> Outcomes:
             cost = _cost(prices.get(row["model"]), len(asked), len(said or ""))
             rows.append(_row(row["id"], asked, row["model"], right, said, cost, ""))
     return pivot(rows)
+
+
+def repriced(recording: Outcomes, file: str = BY_SIZE) -> Outcomes:
+    """`recording`, with responses, at the prices of `file` where it has any."""
+    costs = recording.costs.copy()
+    for name, price in _prices(file).items():
+        column = recording.experts.index(name)
+        lengths = [
+            (len(asked), len(said[column] or ""))
+            for asked, said in zip(recording.prompts, recording.responses, strict=True)
+        ]
+        found = np.array([_cost(price, asked, written) for asked, written in lengths], dtype=np.float64)
+        costs[:, column] = np.where(np.isfinite(costs[:, column]), found, np.nan)
+    return replace(recording, costs=costs)
 
 
 def mmlupro(folder: Path, models: Sequence[str]) -> Outcomes:
