@@ -192,10 +192,10 @@ def mmlupro_limits(recording: Outcomes, three: Sequence[str], plain: Played) -> 
 
 def recorded(folder: Path, quick: bool) -> dict[str, Any]:
     """Everything on the recorded data."""
-    found = math(folder, 200 if quick else None) | mmlupro(folder, 1_000 if quick else None)
+    found = math(folder, 140 if quick else None) | mmlupro(folder, 700 if quick else None)
     progress("the time that an ensemble adds")
     found["ece"] = max(found["mathl5_ece"], found["mmlupro_ece"])
-    found["ensemble_added_ms_p50"] = added_ms(100 if quick else 400)
+    found["ensemble_added_ms_p50"] = added_ms(60 if quick else 400)
     return found
 
 
