@@ -87,7 +87,7 @@ def math(folder: Path, size: int | None) -> dict[str, Any]:
     progress("MATH level 5: what these answers do not hold")
     limits = math_limits(recording, names)
     dear = recordings.repriced(recording)
-    dearness = shares({"": (recording, climbs), "_by_size": (dear, climbed(dear.among(names)))}, names)
+    at_parity = shares({"": (recording, climbs), "_by_size": (dear, climbed(dear.among(names)))}, names)
     return {
         **vote_of_five(found[ahead], found[plain]),
         "mathl5_vote5_lead": lead,
@@ -99,7 +99,7 @@ def math(folder: Path, size: int | None) -> dict[str, Any]:
         "mathl5_selection5": round(found["selection of 5 without a judge"].accuracy, 4),
         "mathl5_best_single": {"name": best, "accuracy": round(found[best].accuracy, 4)},
         "mathl5_oracle5": round(oracle(recording, five), 4),
-        **dearness,
+        **at_parity,
         "mathl5_ece": round(gap(weighted), 4),
         "marginal": marginal(recording, five),
         **limits,

@@ -46,11 +46,8 @@ def repriced(recording: Outcomes, file: str = BY_SIZE) -> Outcomes:
     costs = recording.costs.copy()
     for name, price in _prices(file).items():
         column = recording.experts.index(name)
-        lengths = [
-            (len(asked), len(said[column] or ""))
-            for asked, said in zip(recording.prompts, recording.responses, strict=True)
-        ]
-        found = np.array([_cost(price, asked, written) for asked, written in lengths], dtype=np.float64)
+        calls = zip(recording.prompts, (row[column] for row in recording.responses), strict=True)
+        found = np.array([_cost(price, len(asked), len(said or "")) for asked, said in calls], dtype=np.float64)
         costs[:, column] = np.where(np.isfinite(costs[:, column]), found, np.nan)
     return replace(recording, costs=costs)
 

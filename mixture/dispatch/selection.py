@@ -37,13 +37,16 @@ class Score:
 
 
 async def scores(
-    query: Query, panel: Panel, completions: Sequence[Completion], quality: Mapping[str, float] | None = None
+    query: Query,
+    panel: Panel,
+    completions: Sequence[Completion],
+    shares: Sequence[float | None],
+    quality: Mapping[str, float] | None = None,
 ) -> list[Score]:
-    """A score in 0..1 for each completion: the scorer's, the agreement with the others, and the `quality` that the
-    router predicts of who proposed it, as far as there is any.
+    """A score in 0..1 for each completion: the scorer's, its share of `shares`, the agreement with the others, and the
+    `quality` that the router predicts of who proposed it, as far as there is any.
     """
     found = []
-    shares = await support(query, completions, panel)
     for completion, share in zip(completions, shares, strict=True):
         own = await panel.scorer.score(query, completion)
         parts, why = [(1.0, own)], [f"by itself {own:.2f}"]
@@ -81,7 +84,8 @@ async def selected(
     its score where there is none. `wanted` is the judge that was named; `degraded` says when it was not to be had.
     """
     completions = came.completions
-    found = await scores(query, panel, completions, quality)
+    shares, gone = await support(query, completions, panel)
+    found = await scores(query, panel, completions, shares, quality)
     verdict, lacking = await _judged(judges, wanted, completions, query, panel)
     if verdict is None:
         best = _best(range(len(completions)), found)
@@ -96,7 +100,7 @@ async def selected(
         completions[best],
         agreement=share,
         quorum=came.quorum(agreed),
-        degraded="; ".join(lacking) or None,
+        degraded="; ".join([*lacking, *filter(None, [gone])]) or None,
         aggregation=Aggregation("selection", verdict.by if verdict else None),
     )
 

@@ -35,14 +35,19 @@ async def decided(
         return replace(verdict, degraded="; ".join([*said, *filter(None, [verdict.degraded])]) or None)
 
 
-async def support(query: Query, proposals: Sequence[Completion], panel: Panel) -> Sequence[float | None]:
-    """For each of `proposals` how far the others agree with it; where the aggregator is gone, as far as can be told
-    here.
+async def support(
+    query: Query, proposals: Sequence[Completion], panel: Panel
+) -> tuple[Sequence[float | None], str | None]:
+    """For each of `proposals` how far the others agree with it, and what lacks when the aggregator itself did not say
+    so. Of a single one there is nothing to ask.
     """
+    if len(proposals) < 2:
+        return supports(query, proposals), None
     try:
-        return await panel.aggregator.supports(query, proposals)
-    except MixtureError:
-        return supports(query, proposals)
+        return await panel.aggregator.supports(query, proposals), None
+    except MixtureError as error:
+        lacking = f"the aggregator did not answer ({reason(error)}), agreement was counted without it"
+        return supports(query, proposals), lacking
 
 
 async def written_by(

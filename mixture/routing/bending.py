@@ -30,15 +30,13 @@ def drawn(size: int) -> Signs:
     """Random signs for embeddings of `size`: blocks x `TURNS` x the power of two that `size` is filled up to, as many
     blocks as `FREQUENCIES` need. Always the same ones; none where there is no embedding.
     """
-    filled = _filled(size)
-    blocks = -(-FREQUENCIES // filled) if size else 0
-    found = np.random.Generator(np.random.PCG64(11)).integers(0, 2, (blocks, TURNS, filled), dtype=np.int8)
+    found = np.random.Generator(np.random.PCG64(11)).integers(0, 2, _form(size), dtype=np.int8)
     return np.asarray(2 * found - 1, dtype=np.int8)
 
 
 def fits(signs: npt.NDArray[np.generic], size: int) -> bool:
     """Whether `signs` are some for embeddings of `size`."""
-    return signs.shape == drawn(size).shape and bool((np.abs(signs.astype(np.float32)) == 1).all())
+    return signs.shape == _form(size) and bool((np.abs(signs.astype(np.float32)) == 1).all())
 
 
 def bent(embeddings: Floats, signs: Signs, weight: float) -> Floats:
@@ -84,5 +82,6 @@ def _orthogonal(size: int) -> Floats:
     return np.asarray(hadamard(size) / size**0.5, dtype=np.float32)
 
 
-def _filled(size: int) -> int:
-    return max(LEAST, 1 << max(0, size - 1).bit_length())
+def _form(size: int) -> tuple[int, int, int]:
+    filled = max(LEAST, 1 << max(0, size - 1).bit_length())
+    return -(-FREQUENCIES // filled) if size else 0, TURNS, filled
